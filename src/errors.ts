@@ -1,0 +1,38 @@
+/**
+ * The one error type that this project throws on purpose. A message is a whole sentence that names the
+ * field, the value and the fix; it may be shown to users as it is. Anything else that is thrown is a bug.
+ */
+
+/** What went wrong, in a form that the HTTP layer maps to a status and the command line to an exit code. */
+export type ErrorCode =
+  | 'bad_usage' // a command-line argument or option
+  | 'bad_checkpoint' // a checkpoint folder that cannot be converted
+  | 'bad_package' // a model package that cannot be loaded
+  | 'bad_tokenizer' // a tokenizer file that cannot be used
+  | 'bad_golden' // a file of recorded outputs that cannot be compared with
+  | 'native' // ONNX Runtime reported a failure
+  | 'device_unavailable' // the wanted execution provider is not there
+  | 'invalid_request' // a field of a generation request
+  | 'context_length_exceeded' // a prompt that does not fit
+  | 'unsupported' // something that this model or this version cannot do
+  | 'not_found' // a model or a route that is not served
+  | 'queue_full' // too many requests wait already
+  | 'shutting_down' // the server takes no more requests
+  | 'sampler_limit' // a sampler reached the server's limit against runaways
+  | 'port_in_use'
+  | 'aborted' // the caller went away
+  | 'internal';
+
+/** A failure with a code and a sentence for the user. */
+export class CalmError extends Error {
+  override readonly name = 'CalmError';
+  readonly code: ErrorCode;
+  /** The request field, option or tensor that is at fault, if one is. */
+  readonly param: string | null;
+
+  constructor(code: ErrorCode, message: string, details: { param?: string; cause?: unknown } = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.param = details.param ?? null;
+  }
+}

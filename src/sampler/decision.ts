@@ -1,0 +1,21 @@
+/** The words in which a sampler and a model talk: candidates go in, a chosen chunk comes out. */
+
+/** K token ids, K being the model's chunk size. */
+export type Chunk = readonly number[];
+
+/** A finished decision. */
+export interface ChunkChoice {
+  readonly chunk: Chunk;
+  /** Candidates that were looked at. */
+  readonly draws: number;
+  /** True where the wanted law could not be reached with the allowed draws and a weaker one decided. */
+  readonly fallback: boolean;
+}
+
+/**
+ * A decision in progress, as a coroutine. It yields how many more candidates it wants (at least 1), is resumed
+ * with exactly that many independent draws from the model's law, and returns its choice. Candidates are numbered
+ * from 0 in the order in which they are handed over; the number is part of the key of their noise, so a decision
+ * does not depend on how its wishes are grouped into native calls.
+ */
+export type ChunkDecision = Generator<number, ChunkChoice, readonly Chunk[]>;
