@@ -1,0 +1,135 @@
+/** The rules of docs/architecture.md that a compiler does not check: imports go one way, no cycles, no barrels. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const root = resolve(import.meta.dirname, '..');
+const source = join(root, 'src');
+
+/** Which folders (or single files) of src each folder may import from, beside itself. */
+const allowedImports: Record<string, readonly string[]> = {
+  'errors.ts': [],
+  sampler: ['errors.ts'],
+  tokenizer: ['errors.ts'],
+  runtime: ['errors.ts', 'sampler'],
+  convert: ['errors.ts', 'runtime/manifest.ts'],
+  evaluate: ['errors.ts', 'runtime', 'sampler', 'tokenizer'],
+  server: ['errors.ts', 'runtime', 'sampler', 'tokenizer'],
+  cli: ['errors.ts', 'runtime', 'sampler', 'tokenizer', 'convert', 'evaluate', 'server'],
+};
+
+/** Native code, and the packages that only one folder may know. */
+const packageOwners: Record<string, readonly string[]> = {
+  koffi: ['runtime/ort'],
+  'onnxruntime-node': ['runtime/ort'],
+  hono: ['server'],
+  '@hono/node-server': ['server'],
+  tiktoken: ['tokenizer'],
+  protobufjs: ['convert'],
+  commander: ['cli'],
+  'cli-progress': ['cli'],
+};
+
+interface SourceFile {
+  /** Path from src, with forward slashes. */
+  readonly path: string;
+  readonly text: string;
+  /** Paths from src of the project's own files that it imports. */
+  readonly imports: readonly string[];
+  readonly packages: readonly string[];
+}
+
+function readSources(): SourceFile[] {
+  const files = readdirSync(source, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts'))
+    .map(entry => join(entry.parentPath, entry.name));
+  return files.map(file => {
+    const text = readFileSync(file, 'utf8');
+    const specifiers = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(
+      match => match[1] as string,
+    );
+    const own = specifiers.filter(specifier => specifier.startsWith('.'));
+    return {
+      path: relative(source, file).replaceAll('\\', '/'),
+      text,
+      imports: own.map(specifier =>
+        relative(source, resolve(dirname(file), specifier.replace(/\.js$/, '.ts'))).replaceAll('\\', '/'),
+      ),
+      packages: specifiers.filter(specifier => !specifier.startsWith('.') && !specifier.startsWith('node:')),
+    };
+  });
+}
+
+const files = readSources();
+const folderOf = (path: string): string => path.split('/')[0] as string;
+const isWithin = (path: string, place: string): boolean => path === place || path.startsWith(`${place}/`);
+
+function findCycle(): string[] | null {
+  const byPath = new Map(files.map(file => [file.path, file]));
+  const finished = new Set<string>();
+  const visit = (path: string, trail: readonly string[]): string[] | null => {
+    if (trail.includes(path)) return [...trail.slice(trail.indexOf(path)), path];
+    if (finished.has(path)) return null;
+    for (const next of byPath.get(path)?.imports ?? []) {
+      const cycle = visit(next, [...trail, path]);
+      if (cycle) return cycle;
+    }
+    finished.add(path);
+    return null;
+  };
+  for (const file of files) {
+    const cycle = visit(file.path, []);
+    if (cycle) return cycle;
+  }
+  return null;
+}
+
+describe('architecture', () => {
+  it('sees the sources', () => {
+    expect(files.length).toBeGreaterThan(5);
+    expect(files.some(file => file.imports.length > 0)).toBe(true);
+  });
+
+  it('lets imports go one way between the folders', () => {
+    const wrong = files.flatMap(file => {
+      const folder = folderOf(file.path);
+      const allowed = [folder, ...(allowedImports[folder] ?? [])];
+      return file.imports
+        .filter(target => !allowed.some(place => isWithin(target, place)))
+        .map(target => `${file.path} imports ${target}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('keeps every package in the folder that owns it', () => {
+    const wrong = files.flatMap(file =>
+      file.packages
+        .filter(name => {
+          const owners = packageOwners[name] ?? packageOwners[name.split('/')[0] as string];
+          return owners && !owners.some(place => isWithin(file.path, place));
+        })
+        .map(name => `${file.path} imports ${name}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('has no import cycle', () => {
+    expect(findCycle()).toBeNull();
+  });
+
+  it('has no barrels', () => {
+    expect(files.filter(file => /(^|\/)index\.ts$/.test(file.path)).map(file => file.path)).toEqual([]);
+    const reexports = files.filter(file => /^export\s+(\*|\{[^}]*\})\s+from/m.test(file.text));
+    expect(reexports.map(file => file.path)).toEqual([]);
+  });
+
+  it('has no mutable state at module level', () => {
+    const wrong = files.filter(file => /^(export\s+)?(let|var)\s/m.test(file.text));
+    expect(wrong.map(file => file.path)).toEqual([]);
+  });
+
+  it('keeps files short enough to read', () => {
+    const long = files.filter(file => file.text.split('\n').length > 300).map(file => file.path);
+    expect(long).toEqual([]);
+  });
+});
