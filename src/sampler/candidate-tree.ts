@@ -1,0 +1,79 @@
+/**
+ * The candidates of one decision as a prefix tree with counts: equal chunks share a leaf, chunks that begin alike
+ * share the nodes of their beginning. Node 0 is the root; a node's count is the number of candidates below it.
+ * Children and leaves come in the order in which they were first seen, so reading the tree is deterministic.
+ */
+import type { Chunk } from './decision.js';
+
+/** Above any token id, so that (node, token) packs into one exact integer. */
+const TOKEN_LIMIT = 2 ** 24;
+
+export class CandidateTree {
+  /** Child of a node by token; key = node * TOKEN_LIMIT + token. */
+  readonly #childByKey = new Map<number, number>();
+  readonly #counts: number[] = [0];
+  readonly #tokens: number[] = [-1];
+  readonly #children: (number[] | null)[] = [null];
+  readonly #leaves: number[] = [];
+  readonly #chunkOfLeaf = new Map<number, Chunk>();
+
+  /** Adds one candidate (K >= 1 token ids, all chunks of one length) and returns its leaf. */
+  add(chunk: Chunk): number {
+    let node = 0;
+    this.#counts[0]! += 1;
+    for (const token of chunk) {
+      node = this.#childFor(node, token);
+      this.#counts[node]! += 1;
+    }
+    if (this.#counts[node] === 1) {
+      this.#leaves.push(node);
+      this.#chunkOfLeaf.set(node, chunk);
+    }
+    return node;
+  }
+
+  /** Candidates added so far. */
+  get size(): number {
+    return this.#counts[0]!;
+  }
+
+  /** One node for each distinct chunk, in order of first appearance. */
+  get leaves(): readonly number[] {
+    return this.#leaves;
+  }
+
+  /** Candidates that begin with the tokens on the way to this node. */
+  count(node: number): number {
+    return this.#counts[node]!;
+  }
+
+  /** The last token on the way to this node; -1 for the root. */
+  token(node: number): number {
+    return this.#tokens[node]!;
+  }
+
+  /** Nodes one token further, in order of first appearance. */
+  children(node: number): readonly number[] {
+    return this.#children[node] ?? [];
+  }
+
+  /** The whole chunk that a leaf stands for. */
+  chunk(leaf: number): Chunk {
+    return this.#chunkOfLeaf.get(leaf)!;
+  }
+
+  #childFor(node: number, token: number): number {
+    const key = node * TOKEN_LIMIT + token;
+    const known = this.#childByKey.get(key);
+    if (known !== undefined) return known;
+    const child = this.#counts.length;
+    this.#childByKey.set(key, child);
+    this.#counts.push(0);
+    this.#tokens.push(token);
+    this.#children.push(null);
+    const siblings = this.#children[node];
+    if (siblings) siblings.push(child);
+    else this.#children[node] = [child];
+    return child;
+  }
+}
