@@ -15,7 +15,11 @@ export type ErrorCode =
   | 'invalid_request' // a field of a generation request
   | 'context_length_exceeded' // a prompt that does not fit
   | 'unsupported' // something that this model or this version cannot do
-  | 'not_found' // a model or a route that is not served
+  | 'not_found' // a route that is not served
+  | 'model_not_found' // a model that is not served
+  | 'method_not_allowed' // a route that is served, by another HTTP method
+  | 'payload_too_large' // a request body over the server's limit
+  | 'unsupported_media_type' // a request body that is not JSON
   | 'queue_full' // too many requests wait already
   | 'shutting_down' // the server takes no more requests
   | 'sampler_limit' // a sampler reached the server's limit against runaways

@@ -1,0 +1,81 @@
+/** How a failure looks on the wire: OpenAI's error envelope, and the HTTP status that goes with each error code. */
+import { CalmError, type ErrorCode } from '../errors.js';
+
+/** OpenAI's error envelope. All four keys are always there; clients rely on them. */
+export interface ErrorBody {
+  readonly error: {
+    readonly message: string;
+    readonly type: string;
+    readonly param: string | null;
+    readonly code: string | null;
+  };
+}
+
+interface WireForm {
+  readonly status: 400 | 404 | 405 | 413 | 415 | 429 | 500 | 503;
+  readonly type: 'invalid_request_error' | 'rate_limit_error' | 'server_error';
+  readonly code: string | null;
+}
+
+const invalidRequest = (status: WireForm['status'], code: string | null): WireForm => ({
+  status,
+  type: 'invalid_request_error',
+  code,
+});
+const serverError = (status: WireForm['status'], code: string | null): WireForm => ({
+  status,
+  type: 'server_error',
+  code,
+});
+
+/** Status, type and code by error code; codes are OpenAI's own where it has one, because clients compare them. */
+const wireForms: Record<ErrorCode, WireForm> = {
+  invalid_request: invalidRequest(400, 'invalid_value'),
+  context_length_exceeded: invalidRequest(400, 'context_length_exceeded'),
+  unsupported: invalidRequest(400, 'unsupported_parameter'),
+  not_found: invalidRequest(404, 'not_found'),
+  model_not_found: invalidRequest(404, 'model_not_found'),
+  method_not_allowed: invalidRequest(405, 'method_not_allowed'),
+  payload_too_large: invalidRequest(413, 'payload_too_large'),
+  unsupported_media_type: invalidRequest(415, 'unsupported_media_type'),
+  queue_full: { status: 429, type: 'rate_limit_error', code: 'rate_limit_exceeded' },
+  aborted: invalidRequest(400, 'aborted'),
+  shutting_down: serverError(503, 'shutting_down'),
+  device_unavailable: serverError(503, 'device_unavailable'),
+  sampler_limit: serverError(500, 'sampler_limit'),
+  native: serverError(500, 'native_error'),
+  bad_usage: serverError(500, null),
+  bad_checkpoint: serverError(500, null),
+  bad_package: serverError(500, null),
+  bad_tokenizer: serverError(500, null),
+  bad_golden: serverError(500, null),
+  port_in_use: serverError(500, null),
+  internal: serverError(500, null),
+};
+
+/** Seconds that a refused client is asked to wait; both OpenAI clients honour `Retry-After`. */
+const retryAfterSeconds: Partial<Record<ErrorCode, number>> = { queue_full: 1, shutting_down: 5 };
+
+/** An error's status, headers and body. An error that nobody threw on purpose keeps its message to itself. */
+export function describeError(error: unknown): {
+  readonly status: WireForm['status'];
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: ErrorBody;
+} {
+  const known =
+    error instanceof CalmError
+      ? error
+      : new CalmError('internal', 'The server failed while it handled this request. Its log says more.');
+  const { status, type, code } = wireForms[known.code];
+  const retryAfter = retryAfterSeconds[known.code];
+  return {
+    status,
+    headers: retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) },
+    body: { error: { message: known.message, type, param: known.param, code } },
+  };
+}
+
+/** True where the failure is the server's own, so that it belongs into the log. */
+export function isServerFault(error: unknown): boolean {
+  return describeError(error).status >= 500;
+}
