@@ -1,8 +1,14 @@
 import { expect, test } from 'vitest';
 import { philox4x32 } from './philox.js';
 
+interface KnownAnswer {
+  readonly counter: [number, number, number, number];
+  readonly key: [number, number];
+  readonly words: readonly number[];
+}
+
 // Known answers of Random123's kat_vectors file, "philox4x32 10".
-const KNOWN_ANSWERS = [
+const KNOWN_ANSWERS: KnownAnswer[] = [
   {
     counter: [0, 0, 0, 0],
     key: [0, 0],
@@ -18,7 +24,7 @@ const KNOWN_ANSWERS = [
     key: [0xa4093822, 0x299f31d0],
     words: [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
   },
-] as const;
+];
 
 test.each(KNOWN_ANSWERS)('Philox4x32-10 gives Random123 known answer for counter $counter', known => {
   const out = new Uint32Array(4);

@@ -1,0 +1,152 @@
+import { expect, test } from 'vitest';
+import { FakeModel, type FakeShape } from '../../tests/reference/fake-model.js';
+import { generateNaively } from '../../tests/reference/naive-generator.js';
+import { CalmError } from '../errors.js';
+import { RandomStream } from '../sampler/uniform.js';
+import { Engine } from './engine.js';
+import type { ChunkEvent, GenerationRequest } from './request.js';
+
+const BOS = 1;
+
+/** Whole numbers from a seed, so that a failing world can be seen again. */
+class Dice {
+  readonly #random: RandomStream;
+
+  constructor(seed: number) {
+    this.#random = new RandomStream({ seed, choice: 0, step: 0 });
+  }
+
+  /** An integer from low to high, both included. */
+  between(low: number, high: number): number {
+    return low + Math.floor(this.#random.next() * (high - low + 1));
+  }
+
+  chance(probability: number): boolean {
+    return this.#random.next() < probability;
+  }
+}
+
+function randomRequest(dice: Dice, shape: FakeShape): GenerationRequest {
+  const longest = shape.contextChunks * shape.chunkSize;
+  const length = dice.chance(0.7) ? dice.between(0, 3 * shape.chunkSize) : dice.between(0, longest);
+  const temperatures = [0, 1 / 3, 0.5, 0.7, 1, 1.5];
+  return {
+    promptTokens: Array.from({ length }, () => dice.between(0, shape.vocabSize - 1)),
+    maxTokens: dice.between(1, longest),
+    minTokens: dice.chance(0.5) ? 0 : dice.between(0, 20),
+    sampling: {
+      temperature: temperatures[dice.between(0, 5)]!,
+      numCandidates: dice.between(1, 30),
+      seed: dice.between(0, 2 ** 53 - 2),
+      choice: dice.between(0, 3),
+    },
+    stopTokenIds: dice.chance(0.3) ? [] : [0, BOS],
+  };
+}
+
+/** How a reader behaves: reads to the end, leaves after some chunks, or aborts at some step of the engine. */
+interface Reader {
+  readonly request: GenerationRequest;
+  readonly abort: AbortController;
+  readonly leaveAfterChunks: number;
+  readonly tokens: number[];
+  end?: 'stop' | 'length' | 'left' | 'aborted';
+  failure?: unknown;
+}
+
+async function read(stream: AsyncIterable<ChunkEvent>, reader: Reader): Promise<void> {
+  let chunks = 0;
+  try {
+    for await (const event of stream) {
+      reader.tokens.push(...event.tokens);
+      chunks += 1;
+      if (event.finishReason) reader.end = event.finishReason;
+      else if (chunks === reader.leaveAfterChunks) {
+        reader.end = 'left';
+        break;
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof CalmError) || error.code !== 'aborted') reader.failure = error;
+    reader.end = 'aborted';
+  }
+}
+
+/** Runs 40 requests that come, are aborted and are left while steps run; returns what each reader got. */
+async function runWorld(seed: number) {
+  const dice = new Dice(seed);
+  const shape = {
+    chunkSize: dice.between(1, 4),
+    vocabSize: 60,
+    contextChunks: dice.between(4, 30),
+    slotCount: dice.between(1, 6),
+  };
+  const model = new FakeModel(shape);
+  const engine = new Engine(model, { bosTokenId: BOS, prefillChunksPerStep: dice.between(3, 9) });
+  const readers = Array.from({ length: 40 }, (): Reader => {
+    const leaveAfterChunks = dice.chance(0.15) ? dice.between(1, 5) : Number.POSITIVE_INFINITY;
+    return {
+      request: randomRequest(dice, shape),
+      abort: new AbortController(),
+      leaveAfterChunks,
+      tokens: [],
+    };
+  });
+
+  const reading: Promise<void>[] = [];
+  const submitNext = () => {
+    const reader = readers[reading.length];
+    if (reader) reading.push(read(engine.submit(reader.request, reader.abort.signal), reader));
+  };
+  const arrivals = dice.between(1, 9) / 10;
+  model.duringStep = async () => {
+    while (dice.chance(arrivals)) submitNext();
+    if (dice.chance(0.1)) readers[dice.between(0, reading.length - 1)]!.abort.abort();
+    await Promise.resolve();
+  };
+  while (reading.length < readers.length) {
+    submitNext();
+    await Promise.all(reading);
+  }
+  await engine.drain();
+  return { shape, readers, model, engine };
+}
+
+test.each(Array.from({ length: 60 }, (_, seed) => seed))(
+  'every text of world %i is what its request would have got alone',
+  async seed => {
+    const { shape, readers, model, engine } = await runWorld(seed);
+    for (const { request, tokens, end, failure } of readers) {
+      expect(failure).toBeUndefined();
+      const alone = generateNaively(shape, BOS, request);
+      if (end === 'stop' || end === 'length') expect({ tokens, finishReason: end }).toEqual(alone);
+      else {
+        expect(end).toMatch(/left|aborted/);
+        expect(tokens).toEqual(alone.tokens.slice(0, tokens.length));
+      }
+    }
+    const stats = engine.stats();
+    expect(stats).toMatchObject({ leasedSlots: 0, waiting: 0, running: 0, failedSteps: 0, submitted: 40 });
+    expect(stats.largestChunkGapSteps).toBeLessThanOrEqual(1);
+    expect(stats.finished.error).toBe(0);
+    // A request that ended, or was parked while its prompt was prefilled, is the only reason for a copy.
+    expect(model.moves.length).toBeLessThanOrEqual(2 * readers.length);
+  },
+);
+
+test('the worlds above reach every case that they are made for', async () => {
+  const ends = new Set<string>();
+  const seen = { moves: 0, parked: 0, fullBatches: 0, sharedSteps: 0 };
+  for (let seed = 0; seed < 60; seed += 1) {
+    const { readers, model } = await runWorld(seed);
+    for (const { end } of readers) ends.add(end!);
+    seen.moves += model.moves.length;
+    for (const { prefill, decode } of model.plans) {
+      if (decode.length === model.slotCount) seen.fullBatches += 1;
+      if (prefill.length > 1) seen.sharedSteps += 1;
+      if (prefill.some(({ slot }) => slot >= decode.length)) seen.parked += 1;
+    }
+  }
+  expect([...ends].sort()).toEqual(['aborted', 'left', 'length', 'stop']);
+  for (const count of Object.values(seen)) expect(count).toBeGreaterThan(50);
+});

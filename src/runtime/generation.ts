@@ -1,0 +1,158 @@
+/**
+ * One request on its way through the engine. Its status is waiting, running or finished; the rest is arithmetic on
+ * two counters, the chunks known and the chunks cached.
+ */
+import { CalmError } from '../errors.js';
+import type { Chunk, ChunkChoice } from '../sampler/decision.js';
+import { ChunkStream } from './chunk-stream.js';
+import type { ChunkEvent, FinishReason, GenerationRequest } from './request.js';
+import type { SlotLease } from './slots.js';
+
+/** How a request ended: by itself, because its caller left, or by an error. */
+export type Ending =
+  | { readonly kind: FinishReason }
+  | { readonly kind: 'aborted' }
+  | { readonly kind: 'error'; readonly error: CalmError };
+
+/** A slot exists only while running, an ending only when finished. */
+export type GenerationStatus =
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'running'; readonly lease: SlotLease }
+  | { readonly kind: 'finished'; readonly ending: Ending };
+
+/** What a generation is made of, besides its request. */
+export interface GenerationInput {
+  readonly request: GenerationRequest;
+  /** The prompt on chunk borders. */
+  readonly promptTokens: readonly number[];
+  readonly chunkSize: number;
+  /** Chunks that the cache holds for one request. */
+  readonly contextChunks: number;
+  readonly submittedMs: number;
+  /** Called where the caller goes away: its signal aborts, or it leaves the loop over the stream. */
+  readonly onLeave: () => void;
+}
+
+export class Generation {
+  readonly request: GenerationRequest;
+  readonly stream: ChunkStream;
+  /** Most tokens to deliver: the request's, or what the context has room for. */
+  readonly tokenLimit: number;
+  /** Chunks whose keys and values are in the cache. */
+  cachedChunks = 0;
+  /** Chunks generated. */
+  step = 0;
+
+  readonly #promptTokens: readonly number[];
+  readonly #promptChunks: number;
+  readonly #chunkSize: number;
+  readonly #stopTokenIds: ReadonlySet<number>;
+  readonly #submittedMs: number;
+  readonly #onLeave: () => void;
+  readonly #signal: AbortSignal | undefined;
+  #status: GenerationStatus = { kind: 'waiting' };
+  #lastChunk: Chunk;
+  #deliveredTokens = 0;
+  #queuedMs = 0;
+  #firstChunkMs: number | undefined;
+
+  /** Throws `aborted` where the signal is aborted already. */
+  constructor(input: GenerationInput, signal?: AbortSignal) {
+    if (signal?.aborted) throw abortedError();
+    this.request = input.request;
+    this.stream = new ChunkStream(input.onLeave);
+    this.#promptTokens = input.promptTokens;
+    this.#chunkSize = input.chunkSize;
+    this.#promptChunks = input.promptTokens.length / input.chunkSize;
+    this.#lastChunk = input.promptTokens.slice(-input.chunkSize);
+    this.#stopTokenIds = new Set(input.request.stopTokenIds);
+    this.#submittedMs = input.submittedMs;
+    this.#onLeave = input.onLeave;
+    this.#signal = signal;
+    signal?.addEventListener('abort', input.onLeave);
+    // The last chunk of a text is never fed back, so it needs no room in the cache.
+    const room = (input.contextChunks - this.#promptChunks + 1) * input.chunkSize;
+    this.tokenLimit = Math.min(input.request.maxTokens, room);
+  }
+
+  get status(): GenerationStatus {
+    return this.#status;
+  }
+
+  /** Chunks known but not cached: more than one is a prefill, one a decode step. */
+  get pendingChunks(): number {
+    return this.#promptChunks + this.step - this.cachedChunks;
+  }
+
+  /** The row held; throws where the request is not running. */
+  get lease(): SlotLease {
+    if (this.#status.kind !== 'running') throw new Error(`a ${this.#status.kind} request holds no slot`);
+    return this.#status.lease;
+  }
+
+  /** The chunk to feed next in a decode step. */
+  get lastChunk(): Chunk {
+    return this.#lastChunk;
+  }
+
+  /** Ids of the next `chunkCount` prompt chunks that are not cached. */
+  promptPiece(chunkCount: number): readonly number[] {
+    const start = this.cachedChunks * this.#chunkSize;
+    return this.#promptTokens.slice(start, start + chunkCount * this.#chunkSize);
+  }
+
+  /** Waiting -> running. */
+  start(lease: SlotLease, nowMs: number): void {
+    if (this.#status.kind !== 'waiting') throw new Error(`a ${this.#status.kind} request cannot start`);
+    this.#status = { kind: 'running', lease };
+    this.#queuedMs = nowMs - this.#submittedMs;
+  }
+
+  /** Waiting or running -> finished: gives the slot back and closes the stream. False where it was finished before. */
+  finish(ending: Ending): boolean {
+    if (this.#status.kind === 'finished') return false;
+    const { status } = this;
+    this.#status = { kind: 'finished', ending };
+    if (status.kind === 'running') status.lease[Symbol.dispose]();
+    this.#signal?.removeEventListener('abort', this.#onLeave);
+    if (ending.kind === 'error') this.stream.fail(ending.error);
+    else if (ending.kind === 'aborted') this.stream.fail(abortedError());
+    else this.stream.end();
+    return true;
+  }
+
+  /** Books a decode step: the last chunk is cached, the chosen one known; hands over what of it is delivered. */
+  accept(choice: ChunkChoice, nowMs: number): ChunkEvent {
+    this.cachedChunks += 1;
+    this.step += 1;
+    this.#lastChunk = choice.chunk;
+    const elapsedMs = nowMs - this.#submittedMs;
+    this.#firstChunkMs ??= elapsedMs;
+    const event = {
+      ...this.#deliver(choice.chunk),
+      draws: choice.draws,
+      fallback: choice.fallback,
+      timing: { queuedMs: this.#queuedMs, firstChunkMs: this.#firstChunkMs, elapsedMs },
+    };
+    this.stream.push(event);
+    return event;
+  }
+
+  /** Cuts a chunk at the first stop token that may stop, and at the token limit. */
+  #deliver(chunk: Chunk): Pick<ChunkEvent, 'tokens' | 'finishReason' | 'stopTokenId'> {
+    const tokens: number[] = [];
+    for (const token of chunk) {
+      if (this.#deliveredTokens === this.tokenLimit) break;
+      if (this.#stopTokenIds.has(token) && this.#deliveredTokens >= this.request.minTokens) {
+        return { tokens, finishReason: 'stop', stopTokenId: token };
+      }
+      tokens.push(token);
+      this.#deliveredTokens += 1;
+    }
+    return { tokens, finishReason: this.#deliveredTokens === this.tokenLimit ? 'length' : null };
+  }
+}
+
+function abortedError(): CalmError {
+  return new CalmError('aborted', 'The request was cancelled by its caller.');
+}

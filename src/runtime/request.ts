@@ -1,0 +1,43 @@
+/** What goes into the engine and what comes out of it: token ids only, never text. */
+import type { SamplingSettings } from '../sampler/settings.js';
+
+/** One text to be generated. A request with n choices is n of these that differ in `sampling.choice`. */
+export interface GenerationRequest {
+  /** Ids of the prompt as it was tokenized; the engine aligns it to chunks. */
+  readonly promptTokens: readonly number[];
+  /** Most tokens to deliver; what the context has no room for is cut off. */
+  readonly maxTokens: number;
+  /** A stop token among the first this many tokens does not stop. */
+  readonly minTokens: number;
+  readonly sampling: SamplingSettings;
+  /** Ids that end the text wherever they appear in a chunk; empty to ignore the end of text. */
+  readonly stopTokenIds: readonly number[];
+}
+
+/** Why a text ended by itself: a stop token, or the token limit. */
+export type FinishReason = 'stop' | 'length';
+
+/** When things happened, in milliseconds of the engine's clock since `submit`. */
+export interface ChunkTiming {
+  /** Wait until the first work for this request was scheduled. */
+  readonly queuedMs: number;
+  /** Until the first chunk was chosen; `firstChunkMs - queuedMs` is the prefill and the first decode step. */
+  readonly firstChunkMs: number;
+  /** Until this chunk was chosen. */
+  readonly elapsedMs: number;
+}
+
+/** One generated chunk, cut to what is delivered. */
+export interface ChunkEvent {
+  /** Delivered ids: the chunk up to a stop token (which is left out) or up to `maxTokens`; may be empty. */
+  readonly tokens: readonly number[];
+  /** null while the text goes on. */
+  readonly finishReason: FinishReason | null;
+  /** The stop token, where one ended the text. */
+  readonly stopTokenId?: number;
+  /** Candidates that were looked at for this chunk. */
+  readonly draws: number;
+  /** True where the sampler fell back to a weaker law than the one asked for. */
+  readonly fallback: boolean;
+  readonly timing: ChunkTiming;
+}

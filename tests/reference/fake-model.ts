@@ -1,0 +1,157 @@
+/**
+ * A language model without weights. Its cache is a table of chunks, and its law for the next chunk is a hash of
+ * everything that the row's cache holds up to the position: a mixed-up slot, a wrong position or a copy onto a live
+ * row changes the text. What nobody may read is poisoned.
+ */
+import type { LanguageModel, StepOutcome, StepPlan } from '../../src/runtime/model.js';
+import type { Chunk, ChunkChoice } from '../../src/sampler/decision.js';
+import type { SamplingSettings } from '../../src/sampler/settings.js';
+import { startDecision } from '../../src/sampler/start-decision.js';
+import { uniformAt } from '../../src/sampler/uniform.js';
+
+export interface FakeShape {
+  readonly chunkSize: number;
+  readonly vocabSize: number;
+  readonly contextChunks: number;
+  readonly slotCount: number;
+}
+
+/**
+ * What the cache holds of one chunk. `alone`: a prefill piece of one chunk wrote it; a real backbone takes another
+ * kernel there, with other bits.
+ */
+export interface CachedChunk {
+  readonly tokens: Chunk;
+  readonly alone: boolean;
+}
+
+export class FakeModel implements LanguageModel {
+  readonly chunkSize: number;
+  readonly vocabSize: number;
+  readonly contextChunks: number;
+  readonly slotCount: number;
+  /** Every plan that was run, in order. */
+  readonly plans: StepPlan[] = [];
+  readonly moves: { from: number; to: number; chunks: number }[] = [];
+  /** Called while a step runs; may submit and abort, wait, or throw to fail the step. */
+  duringStep: (plan: StepPlan) => void | Promise<void> = () => {};
+  /** May replace a row's choice. */
+  alterChoice: (choice: ChunkChoice, row: number, plan: StepPlan) => ChunkChoice | Error = choice => choice;
+  isClosed = false;
+  readonly #cache: (CachedChunk | undefined)[][];
+  #isBusy = false;
+
+  constructor(shape: FakeShape) {
+    this.chunkSize = shape.chunkSize;
+    this.vocabSize = shape.vocabSize;
+    this.contextChunks = shape.contextChunks;
+    this.slotCount = shape.slotCount;
+    this.#cache = Array.from({ length: shape.slotCount }, () =>
+      new Array(shape.contextChunks).fill(undefined),
+    );
+  }
+
+  async step(plan: StepPlan): Promise<StepOutcome> {
+    this.#begin();
+    try {
+      this.plans.push(plan);
+      await this.duringStep(plan);
+      for (const { slot, position, tokens } of plan.prefill) {
+        const chunks = cut(tokens, this.chunkSize);
+        for (const [i, chunk] of chunks.entries())
+          this.#write(slot, position + i, chunk, chunks.length === 1);
+      }
+      const choices = plan.decode.map((row, slot) => {
+        this.#write(slot, row.position, row.chunk, false);
+        const choice = fakeChoice(this, this.#history(slot, row.position + 1), row.sampling, row.step);
+        return this.alterChoice(choice, slot, plan);
+      });
+      return { choices, timings: { prefillMs: 0, decodeMs: 0, drawMs: 0, nativeCallCount: 1 } };
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  async moveSlot(from: number, to: number, chunks: number): Promise<void> {
+    this.#begin();
+    this.moves.push({ from, to, chunks });
+    await Promise.resolve();
+    const copied = this.#history(from, chunks);
+    this.#cache[to]!.fill(undefined);
+    for (const [position, cached] of copied.entries()) this.#cache[to]![position] = cached;
+    this.#cache[from]!.fill(undefined);
+    this.#isBusy = false;
+  }
+
+  close(): void {
+    if (this.#isBusy || this.isClosed) throw new Error('closed while busy, or twice');
+    this.isClosed = true;
+  }
+
+  #begin(): void {
+    if (this.#isBusy || this.isClosed) throw new Error('called while busy, or after close');
+    this.#isBusy = true;
+  }
+
+  #write(slot: number, position: number, tokens: Chunk, alone: boolean): void {
+    const row = this.#cache[slot];
+    if (row === undefined || !(position in row))
+      throw new Error(`no place for chunk ${position} of slot ${slot}`);
+    row[position] = { tokens, alone };
+    // What came later in the row belonged to someone else.
+    row.fill(undefined, position + 1);
+  }
+
+  #history(slot: number, chunks: number): CachedChunk[] {
+    return this.#cache[slot]!.slice(0, chunks).map((cached, position) => {
+      if (cached === undefined) throw new Error(`slot ${slot} holds nothing at position ${position}`);
+      return cached;
+    });
+  }
+}
+
+/** The next chunk after `history`: 16 possible ones, unevenly likely, all of them given by the history's hash. */
+export function fakeChoice(
+  shape: { readonly chunkSize: number; readonly vocabSize: number },
+  history: readonly CachedChunk[],
+  sampling: SamplingSettings,
+  step: number,
+): ChunkChoice {
+  const hash = hashOf(history);
+  const { seed, choice } = sampling;
+  let drawn = 0;
+  const decision = startDecision(sampling, step);
+  let wish = decision.next([]);
+  while (!wish.done) {
+    const candidates = Array.from({ length: wish.value }, () => {
+      const outcome = Math.floor(16 * uniformAt({ seed, choice, step, stream: drawn++ }) ** 2);
+      return Array.from({ length: shape.chunkSize }, (_, i) => mix(mix(hash, outcome), i) % shape.vocabSize);
+    });
+    wish = decision.next(candidates);
+  }
+  return wish.value;
+}
+
+/** A list of ids as chunks. */
+export function cut(tokens: readonly number[], chunkSize: number): Chunk[] {
+  if (tokens.length % chunkSize !== 0)
+    throw new Error(`${tokens.length} tokens are no whole number of chunks`);
+  return Array.from({ length: tokens.length / chunkSize }, (_, i) =>
+    tokens.slice(i * chunkSize, (i + 1) * chunkSize),
+  );
+}
+
+function hashOf(history: readonly CachedChunk[]): number {
+  let hash = 17;
+  for (const { tokens, alone } of history) {
+    hash = mix(hash, alone ? 1 : 0);
+    for (const token of tokens) hash = mix(hash, token);
+  }
+  return hash;
+}
+
+function mix(hash: number, value: number): number {
+  let mixed = Math.imul(hash ^ (value + 0x9e3779b9), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+}
