@@ -1,0 +1,61 @@
+/** Which block format a matrix gets: chosen by its own measured error. */
+import type { Matrix } from './matrix.js';
+import { type BlockFormat, quantizeRows } from './quantize.js';
+
+/** Block sizes that MatMulNBits computes with int8 activations, largest first: fewer scales, less to read. */
+const BLOCK_SIZES = [128, 64, 32, 16] as const;
+/** Rows looked at to choose a format; the error that is reported comes from all rows. */
+const SAMPLE_ROWS = 256;
+
+/**
+ * Relative root-mean-square errors. Up to `wanted` the largest block is taken; where no block gets there, the one
+ * with the least error, unless it is above `limit`: then the matrix is stored in a wider type.
+ */
+const ERROR_BOUNDS = {
+  8: { wanted: 0.0075, limit: 0.02 },
+  4: { wanted: 0.09, limit: 0.15 },
+} as const;
+
+export interface FormatConstraints {
+  readonly bits: 8 | 4;
+  readonly float16Scales: boolean;
+  /** A lookup table must have no zero points. */
+  readonly symmetricOnly: boolean;
+}
+
+function sampleRows(matrix: Matrix): Float32Array {
+  if (matrix.rows <= SAMPLE_ROWS) return matrix.read(0, matrix.rows);
+  const run = 8;
+  const values = new Float32Array(SAMPLE_ROWS * matrix.columns);
+  for (let at = 0; at < SAMPLE_ROWS; at += run) {
+    const from = Math.floor((at / SAMPLE_ROWS) * (matrix.rows - run));
+    values.set(matrix.read(from, from + run), at * matrix.columns);
+  }
+  return values;
+}
+
+/**
+ * The block format of least bytes whose measured error is small enough, or undefined where none is: no block size
+ * divides the matrix's inputs, or its values are spread too widely.
+ */
+export function chooseFormat(matrix: Matrix, constraints: FormatConstraints): BlockFormat | undefined {
+  const { bits, float16Scales, symmetricOnly } = constraints;
+  const { wanted, limit } = ERROR_BOUNDS[bits];
+  const sizes = BLOCK_SIZES.filter(size => matrix.columns % size === 0);
+  if (sizes.length === 0) return undefined;
+  const sample = sampleRows(matrix);
+  let best: { format: BlockFormat; error: number } | undefined;
+  for (const blockSize of sizes) {
+    let bestOfSize: { format: BlockFormat; error: number } | undefined;
+    for (const symmetric of symmetricOnly ? [true] : [true, false]) {
+      const format = { bits, blockSize, symmetric, float16Scales };
+      const { squaredError, squaredNorm } = quantizeRows(sample, matrix.columns, format);
+      const error = squaredNorm === 0 ? 0 : Math.sqrt(squaredError / squaredNorm);
+      if (bestOfSize === undefined || error < bestOfSize.error) bestOfSize = { format, error };
+    }
+    if (bestOfSize === undefined) continue;
+    if (bestOfSize.error <= wanted) return bestOfSize.format;
+    if (best === undefined || bestOfSize.error < best.error) best = bestOfSize;
+  }
+  return best !== undefined && best.error <= limit ? best.format : undefined;
+}

@@ -1,0 +1,260 @@
+/**
+ * Stores parameters in the package's data file, each once and in the form that the weight type asks for, and tells
+ * the graphs what that form is.
+ */
+import type { StoredTensor } from '../../runtime/manifest.js';
+import type { DataFileWriter } from '../onnx/data-file.js';
+import type { ExternalTensor } from '../onnx/graph-builder.js';
+import { toFloat16 } from './float16.js';
+import { type Matrix, rowBlocks } from './matrix.js';
+import type { LayerKind, Linear, Norm, RotaryTables, Table } from './parameters.js';
+import { type BlockFormat, quantizeRows } from './quantize.js';
+import { chooseFormat } from './quantize-choice.js';
+
+export type WeightType = 'fp32' | 'int8' | 'int4' | 'fp16';
+export type ActivationType = 'fp32' | 'fp16';
+
+/** A matrix for MatMul: [inputs, outputs] in the activation type. */
+export interface DenseMatrix {
+  readonly form: 'dense';
+  readonly tensor: ExternalTensor;
+}
+
+/** A matrix for MatMulNBits. */
+export interface BlockMatrix {
+  readonly form: 'blocks';
+  readonly format: BlockFormat;
+  readonly data: ExternalTensor;
+  readonly scales: ExternalTensor;
+  readonly zeroPoints: ExternalTensor | null;
+}
+
+export interface StoredLinear {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly weight: DenseMatrix | BlockMatrix;
+  readonly bias: ExternalTensor | null;
+}
+
+export interface StoredNorm {
+  readonly weight: ExternalTensor;
+  readonly bias: ExternalTensor | null;
+}
+
+/** A dense table is [vocabulary, size]; of a quantized one `rows` is its data as [vocabulary, bytes a row]. */
+export type StoredTable =
+  | {
+      readonly form: 'dense';
+      readonly rows: number;
+      readonly columns: number;
+      readonly tensor: ExternalTensor;
+    }
+  | {
+      readonly form: 'blocks';
+      readonly rows: number;
+      readonly columns: number;
+      readonly matrix: BlockMatrix;
+      readonly lookup: ExternalTensor;
+    };
+
+/** How one matrix was stored, for the model card. */
+export interface StorageRecord {
+  readonly name: string;
+  readonly kind: LayerKind;
+  readonly elements: number;
+  readonly format: BlockFormat | null;
+  readonly squaredError: number;
+  readonly squaredNorm: number;
+}
+
+export interface WeightStoreOptions {
+  readonly file: DataFileWriter;
+  readonly weightType: WeightType;
+  readonly activationType: ActivationType;
+  /** Called with every block of values that has been stored. */
+  readonly onStored: (name: string, elements: number) => void;
+}
+
+/** Writes parameters when a graph first asks for them. */
+export class WeightStore {
+  readonly activationType: ActivationType;
+  readonly #options: WeightStoreOptions;
+  readonly #stored = new Map<object, unknown>();
+  readonly #records: StorageRecord[] = [];
+
+  constructor(options: WeightStoreOptions) {
+    this.#options = options;
+    this.activationType = options.activationType;
+  }
+
+  /** How every matrix was stored, in order. */
+  get records(): readonly StorageRecord[] {
+    return this.#records;
+  }
+
+  linear(linear: Linear): StoredLinear {
+    return this.#once(linear, () => ({
+      inputs: linear.weight.columns,
+      outputs: linear.weight.rows,
+      weight: this.#matrix(linear),
+      bias: linear.bias && this.#vector(`${linear.name}.bias`, linear.bias),
+    }));
+  }
+
+  norm(norm: Norm): StoredNorm {
+    return this.#once(norm, () => ({
+      weight: this.#vector(`${norm.name}.weight`, norm.weight),
+      bias: norm.bias && this.#vector(`${norm.name}.bias`, norm.bias),
+    }));
+  }
+
+  table(table: Table): StoredTable {
+    return this.#once(table, () => {
+      const { name, kind, weight } = table;
+      const { rows, columns } = weight;
+      const format = this.#format(weight, table.projects ? this.#bits() : this.#bits() && 8, true);
+      if (format === undefined) {
+        this.#recordDense(name, kind, weight);
+        return { form: 'dense', rows, columns, tensor: this.#dense(name, weight) };
+      }
+      const matrix = this.#blocks(name, kind, weight, format);
+      const lookup = this.#alias(`${name}.rows`, matrix.data, [rows, (columns * format.bits) / 8]);
+      return { form: 'blocks', rows, columns, matrix, lookup };
+    });
+  }
+
+  rotary(name: string, tables: RotaryTables): { cos: ExternalTensor; sin: ExternalTensor } {
+    return this.#once(tables, () => {
+      const matrix = (values: Float32Array): Matrix => ({
+        rows: tables.positions,
+        columns: tables.columns,
+        read: (from, to) => values.subarray(from * tables.columns, to * tables.columns),
+      });
+      return {
+        cos: this.#dense(`${name}.cos`, matrix(tables.cos)),
+        sin: this.#dense(`${name}.sin`, matrix(tables.sin)),
+      };
+    });
+  }
+
+  #once<T>(key: object, store: () => T): T {
+    if (!this.#stored.has(key)) this.#stored.set(key, store());
+    return this.#stored.get(key) as T;
+  }
+
+  #bits(): 8 | 4 | null {
+    const { weightType } = this.#options;
+    return weightType === 'int8' ? 8 : weightType === 'int4' ? 4 : null;
+  }
+
+  /** The narrowest format that the matrix bears: the wanted bits, then 8 bits, then none. */
+  #format(matrix: Matrix, bits: 8 | 4 | null, symmetricOnly: boolean): BlockFormat | undefined {
+    if (bits === null) return undefined;
+    const float16Scales = this.activationType === 'fp16';
+    return (
+      chooseFormat(matrix, { bits, float16Scales, symmetricOnly }) ??
+      (bits === 4 ? chooseFormat(matrix, { bits: 8, float16Scales, symmetricOnly }) : undefined)
+    );
+  }
+
+  #matrix(linear: Linear): DenseMatrix | BlockMatrix {
+    const { name, kind, weight } = linear;
+    const bits = linear.sensitive ? this.#bits() && 8 : this.#bits();
+    const format = this.#format(weight, bits, false);
+    if (format !== undefined) return this.#blocks(`${name}.weight`, kind, weight, format);
+    this.#recordDense(`${name}.weight`, kind, weight);
+    return { form: 'dense', tensor: this.#transposed(`${name}.weight`, weight) };
+  }
+
+  #recordDense(name: string, kind: LayerKind, weight: Matrix): void {
+    const elements = weight.rows * weight.columns;
+    this.#records.push({ name, kind, elements, format: null, squaredError: 0, squaredNorm: 0 });
+  }
+
+  #blocks(name: string, kind: LayerKind, weight: Matrix, format: BlockFormat): BlockMatrix {
+    const { rows, columns } = weight;
+    const { bits, blockSize } = format;
+    const blocks = columns / blockSize;
+    const scales = new Float32Array(rows * blocks);
+    const zeroPointBytes = Math.ceil((blocks * bits) / 8);
+    const zeroPoints = format.symmetric ? null : new Uint8Array(rows * zeroPointBytes);
+    let squaredError = 0;
+    let squaredNorm = 0;
+    const { file, onStored } = this.#options;
+    function* data(): Generator<Uint8Array> {
+      for (const { from, to } of rowBlocks(weight)) {
+        const part = quantizeRows(weight.read(from, to), columns, format);
+        scales.set(part.scales, from * blocks);
+        if (part.zeroPoints) zeroPoints?.set(part.zeroPoints, from * zeroPointBytes);
+        squaredError += part.squaredError;
+        squaredNorm += part.squaredNorm;
+        yield part.data;
+        onStored(name, (to - from) * columns);
+      }
+    }
+    const shape = [rows, blocks, (blockSize * bits) / 8];
+    const stored = file.append(`${name}.quantized`, 'uint8', shape, data());
+    this.#records.push({ name, kind, elements: rows * columns, format, squaredError, squaredNorm });
+    return {
+      form: 'blocks',
+      format,
+      data: { name: `${name}.quantized`, ...stored },
+      scales: this.#floats(`${name}.scales`, [rows, blocks], scales),
+      zeroPoints: zeroPoints && {
+        name: `${name}.zero_points`,
+        ...file.append(`${name}.zero_points`, 'uint8', [rows, zeroPointBytes], [zeroPoints]),
+      },
+    };
+  }
+
+  #vector(name: string, values: Float32Array): ExternalTensor {
+    this.#options.onStored(name, values.length);
+    return this.#floats(name, [values.length], values);
+  }
+
+  /** [rows, columns] as it is, streamed. */
+  #dense(name: string, matrix: Matrix): ExternalTensor {
+    const convert = this.#converter();
+    const { file, onStored } = this.#options;
+    function* pieces(): Generator<NodeJS.ArrayBufferView> {
+      for (const { from, to } of rowBlocks(matrix)) {
+        yield convert(matrix.read(from, to));
+        onStored(name, (to - from) * matrix.columns);
+      }
+    }
+    return { name, ...file.append(name, this.#floatType(), [matrix.rows, matrix.columns], pieces()) };
+  }
+
+  /** [columns, rows]: MatMul wants the inputs first. Holds this one matrix in memory. */
+  #transposed(name: string, matrix: Matrix): ExternalTensor {
+    const { rows, columns } = matrix;
+    const values = new Float32Array(rows * columns);
+    for (const { from, to } of rowBlocks(matrix)) {
+      const part = matrix.read(from, to);
+      for (let column = 0; column < columns; column++) {
+        for (let row = from; row < to; row++) {
+          values[column * rows + row] = part[(row - from) * columns + column] as number;
+        }
+      }
+      this.#options.onStored(name, (to - from) * columns);
+    }
+    return this.#floats(name, [columns, rows], values);
+  }
+
+  #floats(name: string, shape: readonly number[], values: Float32Array): ExternalTensor {
+    const convert = this.#converter();
+    return { name, ...this.#options.file.append(name, this.#floatType(), shape, [convert(values)]) };
+  }
+
+  #floatType(): 'float32' | 'float16' {
+    return this.activationType === 'fp16' ? 'float16' : 'float32';
+  }
+
+  #converter(): (values: Float32Array) => NodeJS.ArrayBufferView {
+    return this.activationType === 'fp16' ? toFloat16 : values => values;
+  }
+
+  #alias(name: string, tensor: StoredTensor, shape: readonly number[]): ExternalTensor {
+    return { name, ...this.#options.file.alias(name, tensor, shape) };
+  }
+}
