@@ -1,0 +1,115 @@
+/** The graphs of a CALM package; inputs and outputs as docs/model-package.md lists them. */
+import type { GraphName } from '../../runtime/manifest.js';
+import type { AutoencoderConfig, CalmEnergyConfig } from '../config.js';
+import type { GraphBuilder } from '../onnx/graph-builder.js';
+import type { AutoencoderParameters } from '../weights/autoencoder-parameters.js';
+import type { CalmParameters } from '../weights/calm-parameters.js';
+import type { WeightStore } from '../weights/weight-store.js';
+import { addDecoderLogits, addEncoder } from './autoencoder.js';
+import { addDecoderStack } from './backbone.js';
+import { addCandidates, addCondition } from './energy-head.js';
+import { LayerGraph } from './layers.js';
+
+/** A CALM, ready to become graphs. */
+export interface CalmModelParts {
+  readonly config: CalmEnergyConfig;
+  readonly autoencoderConfig: AutoencoderConfig;
+  readonly parameters: CalmParameters;
+  readonly autoencoder: AutoencoderParameters;
+}
+
+/** Builds the graphs in turn; parameters are stored when the first graph asks for them. */
+export function buildCalmGraphs(
+  parts: CalmModelParts,
+  store: WeightStore,
+  dataFile: string,
+): Map<GraphName, GraphBuilder> {
+  const builders: readonly (readonly [GraphName, (layers: LayerGraph) => void])[] = [
+    ['backbone', layers => buildBackbone(layers, parts)],
+    ['head', layers => buildHead(layers, parts)],
+    ['decoder', layers => buildDecoder(layers, parts)],
+    ['draw', layers => buildDraw(layers, parts)],
+    ['encoder', layers => buildEncoder(layers, parts)],
+    ['step', layers => buildStep(layers, parts)],
+  ];
+  const graphs = new Map<GraphName, GraphBuilder>();
+  for (const [name, build] of builders) {
+    const layers = new LayerGraph(name, dataFile, store);
+    build(layers);
+    graphs.set(name, layers.graph);
+  }
+  return graphs;
+}
+
+function buildBackbone(layers: LayerGraph, parts: CalmModelParts): void {
+  const inputIds = layers.graph.input('input_ids', 'int64', ['B', 'T*K']);
+  const hidden = addBackbone(layers, inputIds, parts);
+  layers.graph.output('hidden', hidden, layers.float, ['B', 'T', parts.config.hiddenSize]);
+}
+
+function buildHead(layers: LayerGraph, parts: CalmModelParts): void {
+  const latent = addCandidatesOfRows(layers, parts);
+  layers.float32Output('latent', latent, ['N', parts.config.latentSize]);
+}
+
+function buildDecoder(layers: LayerGraph, parts: CalmModelParts): void {
+  const { chunkSize, latentSize, vocabSize } = parts.config;
+  const latent = layers.float32Input('latent', ['N', latentSize]);
+  const logits = addDecoderLogits(layers, latent, parts.autoencoder, parts.autoencoderConfig);
+  addTokens(layers, logits, chunkSize, 'N');
+  layers.float32Output('logits', layers.reshape(logits, [-1, chunkSize, vocabSize]), [
+    'N',
+    chunkSize,
+    vocabSize,
+  ]);
+}
+
+function buildDraw(layers: LayerGraph, parts: CalmModelParts): void {
+  const latent = addCandidatesOfRows(layers, parts);
+  const logits = addDecoderLogits(layers, latent, parts.autoencoder, parts.autoencoderConfig);
+  addTokens(layers, logits, parts.config.chunkSize, 'N');
+}
+
+function buildEncoder(layers: LayerGraph, parts: CalmModelParts): void {
+  const { chunkSize, latentSize } = parts.config;
+  const inputIds = layers.graph.input('input_ids', 'int64', ['N', chunkSize]);
+  const { mean, logStd } = addEncoder(layers, inputIds, parts.autoencoder, parts.autoencoderConfig);
+  layers.float32Output('mean', mean, ['N', latentSize]);
+  layers.float32Output('log_std', logStd, ['N', latentSize]);
+}
+
+function buildStep(layers: LayerGraph, parts: CalmModelParts): void {
+  const { chunkSize, hiddenSize, noiseSize } = parts.config;
+  const inputIds = layers.graph.input('input_ids', 'int64', ['B', chunkSize]);
+  const noise = layers.float32Input('noise', ['B', noiseSize]);
+  const hidden = layers.reshape(addBackbone(layers, inputIds, parts), [-1, hiddenSize]);
+  layers.graph.output('hidden', hidden, layers.float, ['B', hiddenSize]);
+  const { head } = parts.parameters;
+  const latent = addCandidates(layers, addCondition(layers, hidden, head), noise, head);
+  const logits = addDecoderLogits(layers, latent, parts.autoencoder, parts.autoencoderConfig);
+  addTokens(layers, logits, chunkSize, 'B');
+}
+
+/** input_ids [B, T*K] -> hidden [B, T, h]. */
+function addBackbone(layers: LayerGraph, inputIds: string, { config, parameters }: CalmModelParts): string {
+  const { input } = parameters;
+  const tokens = layers.lookup(inputIds, input.embedding);
+  const chunks = layers.reshape(tokens, [0, -1, config.chunkSize * config.hiddenSize]);
+  const inner = layers.silu(layers.linear(chunks, input.expand));
+  const embedded = layers.layerNorm(layers.linear(inner, input.contract), input.norm);
+  return addDecoderStack(layers, embedded, parameters.backbone, config);
+}
+
+/** Declares hidden, row and noise; gives the candidates' latents [N, l]. */
+function addCandidatesOfRows(layers: LayerGraph, { config, parameters }: CalmModelParts): string {
+  const hidden = layers.graph.input('hidden', layers.float, ['B', config.hiddenSize]);
+  const row = layers.graph.input('row', 'int64', ['N']);
+  const noise = layers.float32Input('noise', ['N', config.noiseSize]);
+  const condition = layers.graph.node('Gather', [addCondition(layers, hidden, parameters.head), row]);
+  return addCandidates(layers, condition, noise, parameters.head);
+}
+
+function addTokens(layers: LayerGraph, logits: string, chunkSize: number, rows: string): void {
+  const tokens = layers.reshape(layers.argMax(logits), [-1, chunkSize]);
+  layers.graph.output('tokens', tokens, 'int64', [rows, chunkSize]);
+}
