@@ -1,0 +1,116 @@
+/** The way from a model's parameters to a package, shared by `calm convert` and `calm synth`. */
+import type { GenerationDefaults, Manifest } from '../runtime/manifest.js';
+import type { BackboneConfig } from './config.js';
+import { buildGraphs, countElements, type Model } from './model.js';
+import { modelCard } from './model-card.js';
+import { DATA_FILE, type ManifestFields, PackageWriter, TOKENIZER_FILE } from './package-writer.js';
+import { type KindSummary, summarize } from './quantization-summary.js';
+import { type ActivationType, WeightStore, type WeightType } from './weights/weight-store.js';
+
+/** A tokenizer as the package stores it. */
+export interface PackageTokenizer {
+  /** tiktoken ranks. */
+  readonly ranksFile: Buffer;
+  readonly pattern: string;
+  readonly specialTokens: Readonly<Record<string, number>>;
+}
+
+export interface WriteOptions {
+  readonly out: string;
+  readonly name: string;
+  /** Architecture and folder name of the checkpoint. */
+  readonly source: string;
+  readonly weights: WeightType;
+  readonly activations: ActivationType;
+  readonly replace: boolean;
+  readonly tokenizer: PackageTokenizer | null;
+  /** Replace the configuration's ids, where the tokenizer knows better. */
+  readonly bosTokenId: number;
+  readonly eosTokenIds: readonly number[];
+  readonly generationDefaults: GenerationDefaults;
+  /** Text in front of the model card. */
+  readonly card: string | null;
+}
+
+/** Where a conversion is: called after every stored block of values. */
+export type ProgressListener = (progress: {
+  readonly tensor: string;
+  readonly doneElements: number;
+  readonly totalElements: number;
+}) => void;
+
+export interface WriteReport {
+  readonly manifest: Manifest;
+  /** Size of the data file. */
+  readonly weightBytes: number;
+  /** How each kind of layer was stored, and how far that is from the checkpoint. */
+  readonly storage: readonly KindSummary[];
+}
+
+/** Stores the parameters, writes graphs and manifest, and puts the package in its place; on failure nothing is left. */
+export function writeModel(model: Model, options: WriteOptions, onProgress: ProgressListener): WriteReport {
+  const totalElements = countElements(model);
+  const writer = new PackageWriter(options.out, options.replace);
+  try {
+    let doneElements = 0;
+    const store = new WeightStore({
+      file: writer.data,
+      weightType: options.weights,
+      activationType: options.activations,
+      onStored: (tensor, elements) => {
+        doneElements += elements;
+        onProgress({ tensor, doneElements, totalElements });
+      },
+    });
+    const graphs = buildGraphs(model, store, DATA_FILE);
+    const storage = summarize(store.records);
+    const weightBytes = writer.data.size;
+    const manifestFields = describe(model, options);
+    const manifest = writer.commit({
+      manifest: manifestFields,
+      graphs,
+      generationDefaults: options.generationDefaults,
+      tokenizerRanks: options.tokenizer?.ranksFile ?? null,
+      modelCard: modelCard({ model, fields: manifestFields, storage, weightBytes, text: options.card }),
+    });
+    return { manifest, weightBytes, storage };
+  } finally {
+    writer.discard();
+  }
+}
+
+function describe(model: Model, options: WriteOptions): ManifestFields {
+  const shared = {
+    name: options.name,
+    source: options.source,
+    vocab_size: model.config.vocabSize,
+    bos_token_id: options.bosTokenId,
+    eos_token_ids: [...options.eosTokenIds],
+    pad_token_id: model.config.padTokenId,
+    prompt_alignment: 'bos' as const,
+    backbone: backboneFields(model.config),
+    weight_type: options.weights,
+    activation_type: options.activations,
+    tokenizer: options.tokenizer && {
+      file: TOKENIZER_FILE,
+      pattern: options.tokenizer.pattern,
+      special_tokens: { ...options.tokenizer.specialTokens },
+    },
+    training_flops: model.config.trainingFlops,
+  };
+  if (model.kind === 'token') return { kind: 'token', chunk_size: 1, ...shared };
+  const { chunkSize, noiseSize, latentSize } = model.config;
+  const head = { kind: 'energy' as const, noise_size: noiseSize, latent_size: latentSize };
+  return { kind: 'calm', chunk_size: chunkSize, head, ...shared };
+}
+
+function backboneFields(config: BackboneConfig): ManifestFields['backbone'] {
+  return {
+    hidden_size: config.hiddenSize,
+    layers: config.layers,
+    heads: config.heads,
+    kv_heads: config.kvHeads,
+    head_size: config.headSize,
+    max_positions: config.maxPositions,
+  };
+}
