@@ -2,6 +2,7 @@
  * One request on its way through the engine. Its status is waiting, running or finished; the rest is arithmetic on
  * two counters, the chunks known and the chunks cached.
  */
+import { setMaxListeners } from 'node:events';
 import { CalmError } from '../errors.js';
 import type { Chunk, ChunkChoice } from '../sampler/decision.js';
 import { ChunkStream } from './chunk-stream.js';
@@ -69,7 +70,11 @@ export class Generation {
     this.#submittedMs = input.submittedMs;
     this.#onLeave = input.onLeave;
     this.#signal = signal;
-    signal?.addEventListener('abort', input.onLeave);
+    if (signal) {
+      // The choices of one request may share its signal; more than ten listeners are no leak here.
+      setMaxListeners(0, signal);
+      signal.addEventListener('abort', input.onLeave);
+    }
     // The last chunk of a text is never fed back, so it needs no room in the cache.
     const room = (input.contextChunks - this.#promptChunks + 1) * input.chunkSize;
     this.tokenLimit = Math.min(input.request.maxTokens, room);
