@@ -1,0 +1,52 @@
+"""`python -m calm_train.pack --config ...`: text -> memory-mapped token shards, one folder a source.
+
+A shard is `tokens.bin` (uint16, or uint32 for vocabularies above 65,536) and `offsets.npy` (int64, one more
+entry than there are documents). Special tokens are not stored: alignment adds them anew each epoch.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from calm_train.config import parse_command_line
+from calm_train.text import read_documents
+from calm_train.vocabulary import Vocabulary
+
+BATCH = 256
+
+
+def pack(documents: Iterable[str], vocabulary: Vocabulary, folder: Path) -> int:
+    """Writes one shard and returns its number of tokens."""
+    folder.mkdir(parents=True, exist_ok=True)
+    dtype = np.uint16 if vocabulary.size <= 1 << 16 else np.uint32
+    offsets = [0]
+    with (folder / "tokens.bin").open("wb") as file:
+        for batch in _batched(documents):
+            for tokens in vocabulary.encoding.encode_ordinary_batch(batch, num_threads=2):
+                file.write(np.asarray(tokens, dtype=dtype).tobytes())
+                offsets.append(offsets[-1] + len(tokens))
+    np.save(folder / "offsets.npy", np.asarray(offsets, dtype=np.int64))
+    return offsets[-1]
+
+
+def _batched(documents: Iterable[str]) -> Iterator[list[str]]:
+    iterator = iter(documents)
+    while batch := list(itertools.islice(iterator, BATCH)):
+        yield batch
+
+
+def main() -> None:
+    config = parse_command_line("data")
+    vocabulary = Vocabulary.load(config.run / "tokenizer")
+    for name, files in config.data.sources.items():
+        paths = [config.corpora / file for file in files]
+        documents = (document for path in paths for document in read_documents(path))
+        tokens = pack(tqdm(documents, desc=name, unit=" documents"), vocabulary, config.run / "shards" / name)
+        print(f"{name}: {tokens:,} tokens")
+
+
+if __name__ == "__main__":
+    main()
