@@ -1,0 +1,66 @@
+"""Warm-up, constant, then linear decay, planned in steps so that it ends within a budget of wall-clock time.
+
+While the rate is constant the number of steps follows the measured speed; once it decays the plan may only
+shrink. A pause or a slow neighbour therefore costs steps, never the end of the decay.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from calm_train.config import OptimSection
+
+# Kept free at the end for the last evaluation and the export.
+RESERVE_SECONDS = 45.0
+
+
+@dataclass
+class Plan:
+    peak: float
+    floor: float
+    warmup: int
+    constant_fraction: float
+    deadline: float
+    total: int = 1_000_000_000
+    decay_start: int | None = None
+    current: float = 0.0
+    current_step: int = -1
+
+    @staticmethod
+    def start(section: OptimSection) -> "Plan":
+        deadline = time.time() + 60 * section.minutes
+        if section.deadline:
+            deadline = min(deadline, clock_time(section.deadline, datetime.now()))
+        rate = section.learning_rate
+        return Plan(rate, rate * section.final_ratio, section.warmup_steps, section.constant_fraction, deadline)
+
+    def adjust(self, step: int, seconds_per_step: float, now: float) -> None:
+        """Fits the number of steps to the time that is left."""
+        possible = step + max(0, int((self.deadline - RESERVE_SECONDS - now) / seconds_per_step))
+        decaying = self.decay_start is not None
+        self.total = min(self.total, possible) if decaying else possible
+        if not decaying and step >= self.constant_fraction * self.total:
+            self.decay_start = step
+
+    def learning_rate(self, step: int) -> float:
+        """Each step of the decay takes an equal share of what is left, so a shorter plan bends no curve upwards."""
+        if step != self.current_step:
+            if self.decay_start is None:
+                self.current = self.peak * min(1.0, (step + 1) / self.warmup)
+            else:
+                self.current -= (self.current - self.floor) / max(1, self.total - step)
+            self.current_step = step
+        return self.current
+
+    def progress(self, step: int) -> float:
+        return step / self.total
+
+    def finished(self, step: int) -> bool:
+        return step >= self.total
+
+
+def clock_time(text: str, now: datetime) -> float:
+    """The next time that the clock shows HH:MM, in seconds since the epoch."""
+    hours, minutes = (int(part) for part in text.split(":"))
+    then = now.replace(hour=hours, minute=minutes, second=0, microsecond=0)
+    return (then if then > now else then + timedelta(days=1)).timestamp()

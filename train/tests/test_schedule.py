@@ -1,0 +1,50 @@
+from datetime import datetime
+
+import pytest
+
+from calm_train.config import AutoencoderSection
+from calm_train.schedule import RESERVE_SECONDS, Plan, clock_time
+
+
+def plan(deadline: float) -> Plan:
+    made = Plan.start(AutoencoderSection(learning_rate=1.0, final_ratio=0.0, warmup_steps=10, constant_fraction=0.5))
+    made.deadline = deadline + RESERVE_SECONDS
+    return made
+
+
+def test_warms_up_stays_and_decays_to_the_floor_in_time():
+    schedule, rates, step = plan(100), [], 0
+    while not schedule.finished(step):
+        rates.append(schedule.learning_rate(step))
+        step += 1
+        schedule.adjust(step, seconds_per_step=1.0, now=step)
+    assert len(rates) == 100
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9:50] == [1.0] * 41
+    assert rates[75] == pytest.approx(0.5, abs=0.03)
+    assert rates[-1] == pytest.approx(0.0, abs=0.03)
+
+
+def test_a_pause_shortens_the_plan_and_the_decay_still_ends():
+    schedule, rates, step, now = plan(100), [], 0, 0
+    while not schedule.finished(step):
+        rates.append(schedule.learning_rate(step))
+        step += 1
+        now += 21 if step == 70 else 1
+        schedule.adjust(step, seconds_per_step=1.0, now=now)
+    assert len(rates) == 80
+    assert rates == sorted(rates[:50]) + sorted(rates[50:], reverse=True)
+    assert rates[-1] == pytest.approx(0.0, abs=0.06)
+
+
+def test_a_decaying_plan_never_grows():
+    schedule = plan(100)
+    schedule.adjust(60, seconds_per_step=1.0, now=60)
+    schedule.adjust(61, seconds_per_step=0.1, now=61)
+    assert schedule.total == 100
+
+
+def test_a_deadline_is_the_next_time_the_clock_shows_it():
+    now = datetime(2026, 1, 1, 23, 30)
+    assert clock_time("23:45", now) - now.timestamp() == 15 * 60
+    assert clock_time("00:15", now) - now.timestamp() == 45 * 60
