@@ -1,0 +1,121 @@
+"""Held-out figures of a CALM: energy, and chunk-aligned BrierLM by honest roll-outs."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from calm_train.brier import brier_terms
+from calm_train.energy import energy_loss, expected_distance
+from calm_train.models.calm import Calm
+from calm_train.models.energy_head import draw_noise
+
+NGRAM = 4
+
+
+class ChunkModel(Protocol):
+    """What BrierLM asks of a model; the token baseline is one with K = 1."""
+
+    def hidden(self, chunks: Tensor, mask: Tensor | None = None, *, positions: Tensor | None = None) -> Tensor: ...
+
+    def draw(self, hidden: Tensor, count: int) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Documents padded on the right: chunks [B, S, K], valid [B, S]. Causality keeps the padding out of sight."""
+
+    chunks: Tensor
+    valid: Tensor
+
+
+def batch_documents(documents: list[np.ndarray]) -> Batch:
+    length = max(len(d) for d in documents)
+    chunks = torch.zeros(len(documents), length, documents[0].shape[1], dtype=torch.long)
+    valid = torch.zeros(len(documents), length, dtype=torch.bool)
+    for row, document in enumerate(documents):
+        chunks[row, : len(document)] = torch.from_numpy(document)
+        valid[row, : len(document)] = True
+    return Batch(chunks, valid)
+
+
+@torch.no_grad()
+def held_out_energy(model: Calm, batch: Batch, num_samples: int, beta: float) -> float:
+    """Mean energy loss over all predicted chunks of the batch."""
+    hidden = model.hidden(batch.chunks[:, :-1])[batch.valid[:, 1:]]
+    mean, log_std = model.ae_model.encode(batch.chunks[:, 1:][batch.valid[:, 1:]])
+    samples = model.latents(hidden, draw_noise(num_samples, len(hidden), model.shape.noise_size))
+    return float(energy_loss(samples, expected_distance(samples, mean, log_std, beta), beta).mean())
+
+
+@torch.no_grad()
+def brier_positions(model: ChunkModel, documents: list[np.ndarray], eos: int, max_positions: int) -> list[np.ndarray]:
+    """Brier terms [positions, 4] of each document, at n-grams that start on a chunk border.
+
+    An n-gram longer than a chunk spans ceil(4 / K) chunks; each draw continues from its own first chunks. The
+    second chunk is drawn only where it can matter: where the first agrees with the target or with the other
+    draw. Targets with EOS are left out, since the filling behind the text would score for nothing.
+    """
+    span = -(-NGRAM // documents[0].shape[1])
+    results = []
+    for document in documents:
+        terms = _document_terms(model, document, eos, span, max_positions)
+        if len(terms):
+            results.append(terms)
+    return results
+
+
+def _document_terms(model: ChunkModel, document: np.ndarray, eos: int, span: int, max_positions: int) -> np.ndarray:
+    chunks = torch.from_numpy(document)
+    starts = [i for i in range(1, len(document) - span + 1) if not (document[i : i + span] == eos).any()][
+        :max_positions
+    ]
+    if not starts:
+        return np.empty((0, NGRAM), dtype=np.int64)
+    hidden = model.hidden(chunks[None, :-1])[0]
+    positions = torch.tensor(starts)
+    targets = torch.stack([chunks[i : i + span].flatten() for i in starts])[:, :NGRAM]
+    draws = torch.full((2, len(starts), span, chunks.shape[1]), -1)
+    draws[:, :, 0] = model.draw(hidden[positions - 1], 2)
+    for level in range(1, span):
+        _continue(model, chunks, starts, hidden, draws, level)
+    flat = draws.flatten(2)[..., :NGRAM].numpy()
+    return brier_terms(flat, targets.numpy())
+
+
+def _continue(model: ChunkModel, chunks: Tensor, starts: list[int], hidden: Tensor, draws: Tensor, level: int) -> None:
+    """Fills draws[:, :, level]; rows that can no longer count get values that agree with nothing."""
+    truth = torch.stack([chunks[i : i + level] for i in starts])
+    on_truth = (draws[:, :, :level] == truth).flatten(2).all(-1)
+    together = (draws[0, :, :level] == draws[1, :, :level]).flatten(1).all(-1)
+    draws[0, :, level], draws[1, :, level] = -1, -2
+    for draw in range(2):
+        for_truth = on_truth[draw].nonzero()[:, 0]
+        if len(for_truth):
+            states = hidden[torch.tensor(starts)[for_truth] + level - 1]
+            draws[draw, for_truth, level] = model.draw(states, 1)[0]
+    off = (together & ~on_truth[0]).nonzero()[:, 0]
+    if len(off):
+        states = _branch(model, chunks, torch.tensor(starts)[off], draws[0, off, :level])
+        draws[:, off, level] = model.draw(states, 2)
+
+
+def _branch(model: ChunkModel, chunks: Tensor, starts: Tensor, branches: Tensor) -> Tensor:
+    """Hidden states [P, h] at the end of each branch [P, level, K], which replaces the document from its start on.
+
+    One forward pass for all: the branches stand behind the document, each sees what comes before its start and
+    itself, under the positions that it would have there.
+    """
+    count, level, _ = branches.shape
+    length = len(chunks)
+    steps = torch.arange(level).repeat(count)
+    owner = torch.cat([torch.zeros(length, dtype=torch.long), 1 + torch.arange(count).repeat_interleave(level)])
+    positions = torch.cat([torch.arange(length), starts.repeat_interleave(level) + steps])
+    before = torch.cat([torch.full((length,), length), starts.repeat_interleave(level)])
+    same = owner[:, None] == owner[None]
+    document = (owner[None] == 0) & (positions[None] < before[:, None])
+    mask = (same | document) & (positions[None] <= positions[:, None])
+    states = model.hidden(torch.cat([chunks, branches.flatten(0, 1)])[None], mask[None, None], positions=positions)
+    return states[0, length:].view(count, level, -1)[:, -1]

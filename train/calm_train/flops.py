@@ -1,0 +1,71 @@
+"""Training FLOPs: two per multiply-add of every matrix product, backward = twice forward, nothing else.
+
+Norms, activations and the optimizer are left out (below one percent at these widths), as in the paper's Table 1.
+"""
+
+from calm_train.models.autoencoder import AutoencoderShape
+from calm_train.models.backbone import BackboneShape
+
+
+def encoder_forward(shape: AutoencoderShape) -> int:
+    """FLOPs to encode one chunk."""
+    h, k, half = shape.hidden_size, shape.patch_size, shape.num_encoder_layers // 2
+    mlp = 3 * h * shape.intermediate_size
+    layers = mlp * (half * k + shape.num_encoder_layers - half)
+    return 2 * (layers + k * h * h + 2 * h * shape.latent_size)
+
+
+def decoder_forward(shape: AutoencoderShape) -> int:
+    """FLOPs to decode one latent, vocabulary projection included."""
+    h, k, half = shape.hidden_size, shape.patch_size, shape.num_decoder_layers // 2
+    mlp = 3 * h * shape.intermediate_size
+    layers = mlp * (half + k * (shape.num_decoder_layers - half))
+    return 2 * (shape.latent_size * h + layers + k * h * h + k * h * shape.vocab_size)
+
+
+def backbone_forward(shape: BackboneShape, context: int) -> int:
+    """FLOPs for one position that attends to `context` positions (the full square is computed in training)."""
+    h = shape.hidden_size
+    kv = shape.num_key_value_heads * shape.head_dim
+    layer = 2 * h * h + 2 * h * kv + 3 * h * shape.intermediate_size + 2 * context * h
+    return 2 * shape.num_hidden_layers * layer
+
+
+def embed_forward(h: int, patch_size: int) -> int:
+    """FLOPs of the compression MLP for one chunk."""
+    return 2 * (patch_size * h * 2 * h + 2 * h * h)
+
+
+def head_forward(h: int, noise: int, latent: int, blocks: int, samples: int) -> int:
+    """FLOPs of the energy head for one chunk; what only sees the hidden state is counted once."""
+    once = h * h + blocks * h * h
+    each = noise * h + blocks * (h * h + h * h + 2 * h * h + h * h) + h * h + h * latent
+    return 2 * (once + samples * each)
+
+
+def autoencoder_training_flops(shape: AutoencoderShape, chunks: int) -> int:
+    return 3 * chunks * (encoder_forward(shape) + decoder_forward(shape))
+
+
+def calm_training_flops(
+    backbone: BackboneShape,
+    autoencoder: AutoencoderShape,
+    noise: int,
+    blocks: int,
+    samples: int,
+    row_chunks: int,
+    chunks: int,
+    auxiliary: bool,
+) -> int:
+    """FLOPs of the energy training itself: frozen encoder forward only, all head samples, auxiliary loss."""
+    h, k = backbone.hidden_size, autoencoder.patch_size
+    learned = backbone_forward(backbone, row_chunks) + embed_forward(h, k)
+    learned += head_forward(h, noise, autoencoder.latent_size, blocks, samples)
+    if auxiliary:
+        learned += 2 * (k * h * h + k * h * backbone.vocab_size)
+    return chunks * (3 * learned + encoder_forward(autoencoder))
+
+
+def llama_training_flops(backbone: BackboneShape, row_tokens: int, tokens: int) -> int:
+    head = 2 * backbone.hidden_size * backbone.vocab_size
+    return 3 * tokens * (backbone_forward(backbone, row_tokens) + head)
