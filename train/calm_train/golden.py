@@ -1,0 +1,90 @@
+"""`python -m calm_train.golden --config ...`: records what PyTorch computes, for the server to be compared with.
+
+Everything in fp32. All tensors agree in B rows and S chunks:
+  input_ids [B, S*K]; hidden [B, S, h]; noise [B, S, noise]; latent [B, S, latent]; logits [B, S, K, V];
+  tokens [B, S, K]; ae_mean, ae_log_std [B, S, latent] of the input;
+  rollout_prompt [1, 3K], rollout_noise [1, steps, noise], rollout_tokens [1, steps*K]: one draw a step at T = 1.
+"""
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from calm_train.checkpoint import load_calm
+from calm_train.config import parse_command_line
+from calm_train.data import Special, held_out_documents
+from calm_train.models.calm import Calm
+from calm_train.models.energy_head import draw_noise
+from calm_train.vocabulary import Vocabulary
+
+ROWS, MAX_CHUNKS, ROLLOUT_STEPS = 2, 12, 6
+LOGIT_BYTES = 1_200_000
+# The two best logits must differ by this much wherever a token is compared, so that rounding cannot decide.
+MARGIN = 2e-3
+
+
+@torch.no_grad()
+def record(model: Calm, chunks: Tensor, special: Special) -> dict[str, Tensor]:
+    """chunks [B, S, K] of real text -> the golden tensors."""
+    hidden = model.hidden(chunks)
+    mean, log_std = model.ae_model.encode(chunks)
+    for seed in range(100):
+        generator = torch.Generator().manual_seed(seed)
+        noise = draw_noise(*chunks.shape[:2], model.shape.noise_size, generator=generator)
+        latent = model.latents(hidden, noise[None])[0]
+        logits = model.ae_model.decode(latent)
+        prompt = chunks[:1, :3]
+        rollout_noise = draw_noise(1, ROLLOUT_STEPS, model.shape.noise_size, generator=generator)
+        rollout = roll_out(model, prompt, rollout_noise, special.eos)
+        if margin(logits) > MARGIN and rollout is not None:
+            return {
+                "input_ids": chunks.flatten(1),
+                "hidden": hidden,
+                "noise": noise,
+                "latent": latent,
+                "logits": logits,
+                "tokens": logits.argmax(-1),
+                "ae_mean": mean,
+                "ae_log_std": log_std,
+                "rollout_prompt": prompt.flatten(1),
+                "rollout_noise": rollout_noise,
+                "rollout_tokens": rollout.flatten(1),
+            }
+    raise SystemExit("no noise leaves every argmax a clear margin; is the autoencoder trained?")
+
+
+def roll_out(model: Calm, prompt: Tensor, noise: Tensor, eos: int) -> Tensor | None:
+    """prompt [1, P, K], noise [1, steps, noise] -> [1, steps, K]; None when it ends early or a margin is thin."""
+    context = prompt
+    for step in range(noise.shape[1]):
+        latent = model.latents(model.hidden(context)[:, -1], noise[None, :, step])[0]
+        logits = model.ae_model.decode(latent)
+        tokens = logits.argmax(-1)
+        if margin(logits) <= MARGIN or (tokens == eos).any():
+            return None
+        context = torch.cat([context, tokens[:, None]], dim=1)
+    return context[:, prompt.shape[1] :]
+
+
+def margin(logits: Tensor) -> float:
+    best = logits.topk(2, dim=-1).values
+    return float((best[..., 0] - best[..., 1]).min())
+
+
+def main() -> None:
+    config = parse_command_line("calm")
+    torch.set_num_threads(config.calm.threads)
+    vocabulary = Vocabulary.load(config.run / "checkpoint")
+    model = load_calm(config.run / "checkpoint", config.run / "autoencoder")
+    special = Special.of(vocabulary, config.patch_size)
+    length = min(MAX_CHUNKS, LOGIT_BYTES // (4 * ROWS * config.patch_size * vocabulary.size))
+    shard = config.run / "shards" / config.data.held_out[0]
+    documents = held_out_documents(shard, special, length, ROWS)
+    chunks = torch.stack([torch.from_numpy(document) for document in documents])
+    tensors = {name: value.clone() for name, value in record(model, chunks, special).items()}
+    save_file(tensors, config.run / "golden.safetensors")
+    print(f"golden tensors of {length} chunks in {config.run / 'golden.safetensors'}")
+
+
+if __name__ == "__main__":
+    main()
