@@ -3,8 +3,9 @@
  * The reader is the C library's memchr, which looks for a byte that is not there with the widest registers the
  * processor has, on as many threads as the models use.
  */
-import koffi from 'koffi';
+
 import { CalmError } from '../../errors.js';
+import koffi from './koffi.js';
 
 /** Far above any last-level cache, so that the reads come from memory. */
 const BUFFER_BYTES = 512 << 20;

@@ -1,0 +1,50 @@
+/** The environment: one thread pool and one logger for all sessions of the process. */
+import { availableParallelism } from 'node:os';
+import { Handle, type Pointer } from './handle.js';
+import type { OrtLibrary } from './library.js';
+
+/** OrtLoggingLevel. */
+const LOG_WARNINGS = 2;
+const LOG_ERRORS = 3;
+
+export interface EnvironmentOptions {
+  /** Threads that compute, the calling one included; all cores by default. */
+  readonly threads?: number | undefined;
+  /**
+   * Whether idle threads of the pool spin for a moment before they sleep. It saves wake-ups between the operators
+   * of a graph, but the spinning goes on after a run and takes a core from the JavaScript thread.
+   */
+  readonly spin?: boolean | undefined;
+  /** Lets ONNX Runtime write its warnings to standard error. */
+  readonly logWarnings?: boolean | undefined;
+}
+
+/** Owner of an OrtEnv. ONNX Runtime has one a process: a second one shares the threads of the first. */
+export class OrtEnvironment extends Handle {
+  readonly library: OrtLibrary;
+  readonly threads: number;
+
+  private constructor(library: OrtLibrary, threads: number, pointer: Pointer) {
+    super('ONNX Runtime environment', pointer, handle => library.api.ReleaseEnv(handle));
+    this.library = library;
+    this.threads = threads;
+  }
+
+  static open(library: OrtLibrary, options: EnvironmentOptions = {}): OrtEnvironment {
+    const threads = options.threads ?? availableParallelism();
+    const { api } = library;
+    const threading = library.make('create threading options', out => api.CreateThreadingOptions(out));
+    try {
+      library.check(api.SetGlobalIntraOpNumThreads(threading, threads), `use ${threads} threads`);
+      library.check(api.SetGlobalInterOpNumThreads(threading, 1), 'use one operator at a time');
+      library.check(api.SetGlobalSpinControl(threading, options.spin ? 1 : 0), 'set spinning');
+      const level = options.logWarnings ? LOG_WARNINGS : LOG_ERRORS;
+      const pointer = library.make('create its environment', out =>
+        api.CreateEnvWithGlobalThreadPools(level, 'calm', threading, out),
+      );
+      return new OrtEnvironment(library, threads, pointer);
+    } finally {
+      api.ReleaseThreadingOptions(threading);
+    }
+  }
+}

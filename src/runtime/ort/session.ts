@@ -1,0 +1,90 @@
+/** One graph, loaded and ready to run. */
+import { CalmError } from '../../errors.js';
+import type { OrtEnvironment } from './environment.js';
+import { Handle, HandleStack, type Pointer } from './handle.js';
+import type { OrtLibrary } from './library.js';
+import { Allocator, type Device, MemoryInfo } from './memory.js';
+import { configureSession } from './session-options.js';
+import { describeSession, type TensorInfo } from './tensor-info.js';
+import type { Weights } from './weights.js';
+
+/** A graph as its package stores it. */
+export interface GraphSource {
+  /** For messages: the file's path. */
+  readonly file: string;
+  /** The ONNX model, without its weights. */
+  readonly model: Uint8Array;
+  /** Names of the tensors in `weights` that the graph uses. */
+  readonly initializers: readonly string[];
+  readonly weights: Weights;
+}
+
+/** Owner of an OrtSession. Buffers from its allocators must be closed before it. */
+export class Session extends Handle {
+  readonly library: OrtLibrary;
+  readonly device: Device;
+  /** For messages: the graph's file. */
+  readonly file: string;
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  /** Memory on the CPU. */
+  readonly hostAllocator: Allocator;
+  /** Memory on the session's device; the same as `hostAllocator` on the CPU. */
+  readonly deviceAllocator: Allocator;
+  readonly #owned = new HandleStack();
+
+  private constructor(library: OrtLibrary, file: string, device: Device, pointer: Pointer) {
+    super('session', pointer, handle => library.api.ReleaseSession(handle));
+    this.library = library;
+    this.device = device;
+    this.file = file;
+    try {
+      this.hostAllocator = this.#owned.own(Allocator.forHost(this.#memory('cpu')));
+      this.deviceAllocator =
+        device === 'cpu'
+          ? this.hostAllocator
+          : this.#owned.own(Allocator.forDevice(this.#memory(device), pointer));
+      this.inputs = describeSession(library, pointer, this.hostAllocator, 'Input');
+      this.outputs = describeSession(library, pointer, this.hostAllocator, 'Output');
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Loads a graph onto a device. Its weights are taken from memory that is shared with other sessions; under CUDA
+   * ONNX Runtime copies them to the device, once a session. Throws CalmError 'bad_package' where it is no usable graph.
+   */
+  static open(environment: OrtEnvironment, source: GraphSource, device: Device): Session {
+    const { library } = environment;
+    const options = configureSession(library, source, device);
+    try {
+      const pointer = library.make(`load the graph ${source.file}`, out =>
+        library.api.CreateSessionFromArrayWithPrepackedWeightsContainer(
+          environment.pointer,
+          source.model,
+          source.model.byteLength,
+          options.pointer,
+          source.weights.prepacked,
+          out,
+        ),
+      );
+      return new Session(library, source.file, device, pointer);
+    } catch (cause) {
+      if (!(cause instanceof CalmError) || cause.code !== 'native') throw cause;
+      throw new CalmError('bad_package', `${cause.message} Convert the model again.`, { cause });
+    } finally {
+      options.close();
+    }
+  }
+
+  override close(): void {
+    this.#owned.close();
+    super.close();
+  }
+
+  #memory(device: Device): MemoryInfo {
+    return this.#owned.own(new MemoryInfo(this.library, device));
+  }
+}
