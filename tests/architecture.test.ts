@@ -12,7 +12,7 @@ const allowedImports: Record<string, readonly string[]> = {
   sampler: ['errors.ts'],
   tokenizer: ['errors.ts'],
   runtime: ['errors.ts', 'sampler'],
-  convert: ['errors.ts', 'runtime/manifest.ts'],
+  convert: ['errors.ts', 'runtime/manifest.ts', 'tokenizer/ranks.ts'],
   evaluate: ['errors.ts', 'runtime', 'sampler', 'tokenizer'],
   server: ['errors.ts', 'runtime', 'sampler', 'tokenizer'],
   cli: ['errors.ts', 'runtime', 'sampler', 'tokenizer', 'convert', 'evaluate', 'server'],
