@@ -28,3 +28,8 @@ def brier_lm_with_error(terms: list[np.ndarray]) -> tuple[float, float]:
     without = 100 * np.prod(np.maximum(means, 0), axis=1) ** 0.25
     n = len(terms)
     return score, float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()))
+
+
+def brier_means(terms: np.ndarray) -> list[float]:
+    """Brier-1..4 in percent from terms [positions, 4]."""
+    return (100 * terms.mean(0)).tolist()

@@ -1,0 +1,121 @@
+"""`python -m calm_train.card --config ...`: measures a finished run and writes card.json and card.md beside it."""
+
+import json
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from calm_train.autoencoder import held_out_chunks
+from calm_train.brier import brier_lm_with_error, brier_means
+from calm_train.checkpoint import WEIGHTS, count_parameters, load_calm, load_llama, read_config
+from calm_train.config import Config, parse_command_line
+from calm_train.data import Special, held_out_documents
+from calm_train.evaluate import ChunkModel, batch_documents, brier_positions, held_out_energy
+from calm_train.markdown import render
+from calm_train.models.calm import Calm
+from calm_train.reconstruction import exactness, random_chunks
+from calm_train.sample import stories
+from calm_train.vocabulary import Vocabulary
+
+BATCH = 16
+ENERGY_DOCUMENTS = 200
+
+
+def brier_of(model: ChunkModel, documents: list[np.ndarray], eos: int) -> dict[str, Any]:
+    torch.manual_seed(0)
+    terms = brier_positions(model, documents, eos, max_positions=10_000)
+    score, error = brier_lm_with_error(terms)
+    positions = np.concatenate(terms)
+    return {
+        "brier_lm": round(score, 3),
+        "standard_error": round(error, 3),
+        "brier": [round(value, 3) for value in brier_means(positions)],
+        "documents": len(terms),
+        "positions": len(positions),
+    }
+
+
+def autoencoder_figures(model: Calm, chunks: dict[str, Tensor]) -> dict[str, Any]:
+    _, log_std = model.ae_model.encode(next(iter(chunks.values())))
+    figures: dict[str, Any] = {"posterior_sigma": round(float(log_std.exp().mean()), 3)}
+    for name, part in chunks.items():
+        figures[name] = {
+            "tokens": part.numel(),
+            "exact": round(exactness(model.ae_model, part, noisy=False), 6),
+            "exact_under_posterior_noise": round(exactness(model.ae_model, part, noisy=True), 6),
+        }
+    return figures
+
+
+def energy_of(model: Calm, documents: list[np.ndarray], config: Config) -> float:
+    """Mean over documents, in batches, with the training's number of samples."""
+    torch.manual_seed(0)
+    section = config.calm
+    batches = [documents[i : i + BATCH] for i in range(0, len(documents), BATCH)]
+    energies = [held_out_energy(model, batch_documents(b), section.num_samples, section.beta) for b in batches]
+    return round(float(np.average(energies, weights=[sum(len(d) - 1 for d in b) for b in batches])), 4)
+
+
+@torch.no_grad()
+def measure(config: Config) -> dict[str, Any]:
+    run, section = config.run, config.calm
+    vocabulary = Vocabulary.load(run / "checkpoint")
+    special = Special.of(vocabulary, config.patch_size)
+    model = load_calm(run / "checkpoint", run / "autoencoder")
+    shards = run / "shards"
+
+    def documents(name: str, count: int, patch: Special = special) -> list[np.ndarray]:
+        return held_out_documents(shards / name, patch, section.max_position_embeddings, count)
+
+    chunks = held_out_chunks(config, special)
+    chunks["random strings"] = random_chunks(4096, config.patch_size, vocabulary.pad)
+    held_out, main_source = config.data.held_out[0], max(config.data.mix, key=config.data.mix.__getitem__)
+    written = read_config(run / "checkpoint")
+    tensors = load_file(run / "checkpoint" / WEIGHTS)
+    card = {
+        "title": config.card.title,
+        "data": config.card.data,
+        "mix": config.data.mix,
+        "final_mix": config.data.final_mix,
+        "parameters": count_parameters(tensors),
+        "autoencoder_parameters": sum(p.numel() for p in model.ae_model.parameters()),
+        "training": written["training"],
+        "autoencoder_training": read_config(run / "autoencoder")["training"],
+        "training_flops": written["training_flops"],
+        "autoencoder": autoencoder_figures(model, chunks),
+        "energy": {
+            "train": energy_of(model, documents(main_source, ENERGY_DOCUMENTS), config),
+            "held_out": energy_of(model, documents(held_out, ENERGY_DOCUMENTS), config),
+        },
+        "brier": brier_of(model, documents(held_out, config.card.documents), special.eos),
+        "sampling": {"temperature": config.sample.temperature, "num_candidates": config.sample.num_candidates},
+        "samples": stories(config, model, vocabulary),
+        "weaknesses": config.card.weaknesses,
+    }
+    if (run / "baseline" / WEIGHTS).exists():
+        tokens = Special.of(vocabulary, patch_size=1)
+        llama = load_llama(run / "baseline")
+        settings = read_config(run / "baseline")
+        card["baseline"] = {
+            "parameters": sum(p.numel() for p in llama.parameters()),
+            "training": settings["training"],
+            "training_flops": settings["training_flops"],
+            "brier": brier_of(llama, documents(held_out, config.card.documents, tokens), tokens.eos),
+        }
+    return card
+
+
+def main() -> None:
+    config = parse_command_line("card")
+    torch.set_num_threads(config.calm.threads)
+    card = measure(config)
+    (config.run / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+    (config.run / "card.md").write_text(render(card))
+    print(f"card.json and card.md in {config.run}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""The model card as Markdown."""
+
+from typing import Any
+
+
+def render(card: dict[str, Any]) -> str:
+    parts = [f"# {card['title']}", _training(card), _autoencoder(card), _scores(card), _samples(card)]
+    if card["weaknesses"]:
+        parts.append("## Known weaknesses\n" + _bullets(card["weaknesses"]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _training(card: dict[str, Any]) -> str:
+    energy, autoencoder = card["training"], card["autoencoder_training"]
+    mix = ", ".join(f"{share:.0%} {name}" for name, share in card["mix"].items())
+    final = ", ".join(card["final_mix"])
+    lines = [
+        f"{card['parameters']:,} parameters, {card['autoencoder_parameters']:,} of them the autoencoder",
+        f"energy training: {energy['steps']:,} steps, {energy['tokens']:,} tokens, {_minutes(energy)}, "
+        f"{energy['threads']} thread(s)",
+        f"autoencoder: {autoencoder['steps']:,} steps, {autoencoder['tokens']:,} tokens, {_minutes(autoencoder)}",
+        f"{card['training_flops']:.3g} FLOPs in all (forward and backward, autoencoder and all head samples)",
+        f"rows of text: {mix}" + (f"; the last part {final} alone" if final else ""),
+    ]
+    return "## Training\n" + _bullets(lines) + "\n\nData:\n" + _bullets(card["data"])
+
+
+def _autoencoder(card: dict[str, Any]) -> str:
+    rows = ["| held-out text | tokens | exact | exact under posterior noise |", "|---|---|---|---|"]
+    for name, figures in card["autoencoder"].items():
+        if isinstance(figures, dict):
+            exact, noisy = figures["exact"], figures["exact_under_posterior_noise"]
+            rows.append(f"| {name} | {figures['tokens']:,} | {exact:.3%} | {noisy:.3%} |")
+    return f"## Autoencoder (mean sigma {card['autoencoder']['posterior_sigma']})\n" + "\n".join(rows)
+
+
+def _scores(card: dict[str, Any]) -> str:
+    energy = card["energy"]
+    lines = [f"energy loss: {energy['train']} on training stories, {energy['held_out']} on held-out ones"]
+    lines.append(_brier("BrierLM", card["brier"]))
+    if "baseline" in card:
+        baseline = card["baseline"]
+        label = f"token baseline ({baseline['parameters']:,} parameters, {_minutes(baseline['training'])})"
+        lines.append(_brier(f"BrierLM of the {label}", baseline["brier"]))
+    note = "Targets start on chunk borders and hold no end of text; errors are jackknife over documents."
+    return "## Held-out scores\n" + _bullets(lines) + "\n\n" + note
+
+
+def _brier(label: str, figures: dict[str, Any]) -> str:
+    each = ", ".join(f"{value:.2f}" for value in figures["brier"])
+    score = f"{figures['brier_lm']:.2f} +- {figures['standard_error']:.2f}"
+    return f"{label}: {score} (Brier-1..4: {each}; {figures['documents']} stories, {figures['positions']:,} positions)"
+
+
+def _samples(card: dict[str, Any]) -> str:
+    settings = card["sampling"]
+    head = f"## Unedited samples (T = {settings['temperature']}, N = {settings['num_candidates']}, pool algorithm)"
+    quoted = ["> " + text.strip().replace("\n", "\n> ") for text in card["samples"]]
+    return head + "\n\n" + "\n\n---\n\n".join(quoted)
+
+
+def _minutes(facts: dict[str, Any]) -> str:
+    return f"{facts['seconds'] / 60:.0f} minutes"
+
+
+def _bullets(lines: list[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
