@@ -53,8 +53,15 @@ const wireForms: Record<ErrorCode, WireForm> = {
   internal: serverError(500, null),
 };
 
-/** Seconds that a refused client is asked to wait; both OpenAI clients honour `Retry-After`. */
-const retryAfterSeconds: Partial<Record<ErrorCode, number>> = { queue_full: 1, shutting_down: 5 };
+/**
+ * Headers beside the body. Both OpenAI clients honour `Retry-After`, in seconds. A body that is too large is not read
+ * to its end, so its connection carries no further request.
+ */
+const extraHeaders: Partial<Record<ErrorCode, Readonly<Record<string, string>>>> = {
+  queue_full: { 'retry-after': '1' },
+  shutting_down: { 'retry-after': '5' },
+  payload_too_large: { connection: 'close' },
+};
 
 /** An error's status, headers and body. An error that nobody threw on purpose keeps its message to itself. */
 export function describeError(error: unknown): {
@@ -67,15 +74,14 @@ export function describeError(error: unknown): {
       ? error
       : new CalmError('internal', 'The server failed while it handled this request. Its log says more.');
   const { status, type, code } = wireForms[known.code];
-  const retryAfter = retryAfterSeconds[known.code];
   return {
     status,
-    headers: retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) },
+    headers: extraHeaders[known.code] ?? {},
     body: { error: { message: known.message, type, param: known.param, code } },
   };
 }
 
-/** True where the failure is the server's own, so that it belongs into the log. */
+/** True where the failure is the server's own and nobody asked for it, so that it belongs into the log. */
 export function isServerFault(error: unknown): boolean {
-  return describeError(error).status >= 500;
+  return describeError(error).status === 500;
 }

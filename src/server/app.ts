@@ -1,0 +1,77 @@
+/** The HTTP surface: which paths there are, and that every failure leaves as OpenAI's error envelope. */
+import { randomUUID } from 'node:crypto';
+import { type Context, Hono } from 'hono';
+import { CalmError } from '../errors.js';
+import { answerCompletion } from './completions-route.js';
+import { describeError } from './errors.js';
+import { listModels, showHealth, showModel } from './models-route.js';
+import type { ServerEnv } from './request-signal.js';
+import { reportError, type ServerContext } from './server-context.js';
+
+type App = Hono<ServerEnv>;
+type Handler = (context: Context<ServerEnv>) => Response | Promise<Response>;
+
+/** Builds the app. Clients write base URLs with and without /v1, and paths with and without a slash at the end. */
+export function createApp(server: ServerContext): App {
+  const app: App = new Hono<ServerEnv>({ strict: false });
+  app.use(async (context, next) => {
+    const requestId = readRequestId(context.req.header('x-request-id'));
+    context.set('requestId', requestId);
+    context.header('x-request-id', requestId);
+    // The socket is about to be closed: whoever keeps it for a next request would lose that one.
+    if (server.lifecycle.draining) context.header('connection', 'close');
+    await next();
+  });
+  for (const prefix of ['/v1', '']) {
+    addRoute(app, 'POST', `${prefix}/completions`, context => answerCompletion(context, server));
+    addRoute(app, 'GET', `${prefix}/models`, context => context.json(listModels(server)));
+    addRoute(app, 'GET', `${prefix}/models/:id{.+}`, context =>
+      context.json(showModel(server, context.req.param('id') ?? '')),
+    );
+    addRoute(app, 'GET', `${prefix}/health`, context => {
+      const { status, body } = showHealth(server);
+      return context.json(body, status);
+    });
+  }
+  app.notFound(context => answerError(context, unknownRoute(context)));
+  app.onError((error, context) => {
+    reportError(server, error, context.get('requestId'));
+    return answerError(context, error);
+  });
+  return app;
+}
+
+/** A path that answers one method, and says so to the others. */
+function addRoute(app: App, method: 'GET' | 'POST', path: string, handler: Handler): void {
+  app.on(method, path, handler);
+  const allowed = method === 'GET' ? 'GET, HEAD' : method;
+  app.all(path, context => {
+    context.header('allow', allowed);
+    return answerError(
+      context,
+      new CalmError(
+        'method_not_allowed',
+        `${context.req.path} takes ${allowed}. Given: ${context.req.method}.`,
+      ),
+    );
+  });
+}
+
+function answerError(context: Context<ServerEnv>, error: unknown): Response {
+  const { status, headers, body } = describeError(error);
+  for (const [name, value] of Object.entries(headers)) context.header(name, value);
+  return context.json(body, status);
+}
+
+function unknownRoute(context: Context<ServerEnv>): CalmError {
+  return new CalmError(
+    'not_found',
+    `There is no ${context.req.method} ${context.req.path.slice(0, 200)} here. ` +
+      'There are POST /v1/completions, GET /v1/models, GET /v1/models/{id} and GET /health.',
+  );
+}
+
+/** A client's own id is taken where it is fit for a header and a log line. */
+function readRequestId(given: string | undefined): string {
+  return given !== undefined && /^[\x21-\x7e]{1,128}$/.test(given) ? given : `req_${randomUUID()}`;
+}

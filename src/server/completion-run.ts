@@ -1,0 +1,137 @@
+/** Runs a completion: one engine request for each choice, their text, and all of it as one stream of deltas. */
+import { CalmError } from '../errors.js';
+import type { ChunkEvent, FinishReason, GenerationRequest } from '../runtime/request.js';
+import { compileStopStrings, type StopAutomaton } from '../tokenizer/stop-strings.js';
+import { type ChoiceText, createChoiceText, type TextStep } from './choice-text.js';
+import { interleave } from './interleave.js';
+import type { ServedModel } from './served-model.js';
+import type { Generation } from './to-generation.js';
+
+/** What one chunk adds to one choice. The last delta of a choice, and only that one, has a finish reason. */
+export interface ChoiceDelta {
+  /** Number of the choice in the answer: prompt * n + choice. */
+  readonly index: number;
+  readonly text: string;
+  /** Tokens whose text was delivered with this delta or before. */
+  readonly tokenIds: readonly number[];
+  readonly finishReason: FinishReason | null;
+  /** The stop string or token that ended the choice; null where the end of text, a limit or nothing did. */
+  readonly stopReason: string | number | null;
+}
+
+/**
+ * Admits every choice of the request, or none.
+ *
+ * @param controller ends all of them when it aborts; it is aborted when the stream is left
+ * @throws CalmError at once where a choice is refused; a later failure is thrown out of the stream
+ */
+export function startCompletion(
+  model: ServedModel,
+  generation: Generation,
+  controller: AbortController,
+): AsyncIterable<ChoiceDelta> {
+  const plans = planChoices(generation);
+  try {
+    const first = plans[0];
+    if (first && generation.maxTokens > 0) model.engine.check(first.request, plans.length);
+    const { stopStrings } = generation;
+    const stops = stopStrings.length > 0 ? compileStopStrings(stopStrings) : null;
+    const choices = plans.map(plan => startChoice(model, plan, stops, controller.signal));
+    return endTogether(interleave(choices), controller);
+  } catch (error) {
+    controller.abort(error);
+    throw error;
+  }
+}
+
+/** One choice of one prompt. */
+interface ChoicePlan {
+  readonly index: number;
+  readonly echoText: string;
+  readonly request: GenerationRequest;
+}
+
+function planChoices(generation: Generation): ChoicePlan[] {
+  const { prompts, choiceCount, maxTokens, minTokens, temperature, numCandidates, stopTokenIds } = generation;
+  return prompts.flatMap((prompt, promptIndex) =>
+    Array.from({ length: choiceCount }, (_, choice) => ({
+      index: promptIndex * choiceCount + choice,
+      echoText: prompt.echoText,
+      request: {
+        promptTokens: prompt.tokens,
+        maxTokens,
+        minTokens,
+        sampling: { temperature, numCandidates, seed: prompt.seed, choice },
+        stopTokenIds,
+      },
+    })),
+  );
+}
+
+function startChoice(
+  model: ServedModel,
+  { index, echoText, request }: ChoicePlan,
+  stops: StopAutomaton | null,
+  signal: AbortSignal,
+): AsyncIterable<ChoiceDelta> {
+  if (request.maxTokens === 0) return emptyChoice(index, echoText);
+  const chunks = model.engine.submit(request, signal);
+  return readChoice(chunks, index, echoText, createChoiceText(model.encoding, stops));
+}
+
+/** Whoever leaves the stream, or whatever choice fails, takes the other choices along. */
+async function* endTogether<Item>(
+  stream: AsyncIterable<Item>,
+  controller: AbortController,
+): AsyncGenerator<Item, void> {
+  try {
+    yield* stream;
+  } catch (error) {
+    // An aborted engine request says only that it was aborted; the controller knows why.
+    throw controller.signal.aborted ? controller.signal.reason : error;
+  } finally {
+    controller.abort();
+  }
+}
+
+/** `max_tokens: 0` asks for nothing, or with `echo` for the prompt. */
+async function* emptyChoice(index: number, text: string): AsyncGenerator<ChoiceDelta, void> {
+  yield { index, text, tokenIds: [], finishReason: 'length', stopReason: null };
+}
+
+async function* readChoice(
+  chunks: AsyncIterable<ChunkEvent>,
+  index: number,
+  echoText: string,
+  choiceText: ChoiceText,
+): AsyncGenerator<ChoiceDelta, void> {
+  let front = echoText;
+  for await (const chunk of chunks) {
+    const delta = readChunk(chunk, choiceText);
+    yield { ...delta, index, text: front + delta.text };
+    front = '';
+    // Leaving the loop tells the engine that a stop string ended the choice.
+    if (delta.finishReason) return;
+  }
+  throw new CalmError('internal', 'The engine ended a choice without saying why.');
+}
+
+type Delta = Omit<ChoiceDelta, 'index'>;
+
+function readChunk(chunk: ChunkEvent, choiceText: ChoiceText): Delta {
+  const step = choiceText.push(chunk.tokens);
+  if (step.stopString !== null) return stoppedBy(step);
+  if (chunk.finishReason === null) return { ...step, finishReason: null, stopReason: null };
+  const rest = choiceText.flush();
+  const whole = {
+    text: step.text + rest.text,
+    tokenIds: [...step.tokenIds, ...rest.tokenIds],
+    stopString: rest.stopString,
+  };
+  if (whole.stopString !== null) return stoppedBy(whole);
+  return { ...whole, finishReason: chunk.finishReason, stopReason: chunk.stopTokenId ?? null };
+}
+
+function stoppedBy(step: TextStep): Delta {
+  return { ...step, finishReason: 'stop', stopReason: step.stopString };
+}

@@ -1,0 +1,38 @@
+/** GET /v1/models, GET /v1/models/{id} and GET /health. */
+import type { ServedModel } from './served-model.js';
+import type { ServerContext } from './server-context.js';
+
+function describeModel(model: ServedModel) {
+  return {
+    id: model.id,
+    object: 'model',
+    created: model.created,
+    owned_by: 'calm-serve',
+    max_model_len: model.maxModelLen,
+    meta: { kind: model.kind, chunk_size: model.chunkSize, n_vocab: model.vocabSize },
+  };
+}
+
+/** OpenAI's list of models. */
+export function listModels(server: ServerContext) {
+  return { object: 'list', data: server.models.list().map(describeModel) };
+}
+
+/** One model; its name may hold slashes, and a slash at the end does not count. */
+export function showModel(server: ServerContext, id: string) {
+  return describeModel(server.models.get(id.replace(/\/$/, '')));
+}
+
+/** What a load balancer asks: 200 while requests are taken, 503 from the moment the server drains. */
+export function showHealth(server: ServerContext) {
+  const { draining } = server.lifecycle;
+  return {
+    status: draining ? (503 as const) : (200 as const),
+    body: { status: draining ? 'draining' : 'ok', models: server.models.list().map(describeLoad) },
+  };
+}
+
+function describeLoad(model: ServedModel) {
+  const { slotCount, running, waiting } = model.engine.stats();
+  return { id: model.id, slots: slotCount, running, waiting };
+}

@@ -1,0 +1,64 @@
+/** What the server knows of a model that it serves, and how a request's `model` finds one. */
+import { CalmError } from '../errors.js';
+import type { Engine } from '../runtime/engine.js';
+import type { GenerationDefaults } from '../runtime/manifest.js';
+import type { Encoding } from '../tokenizer/encoding.js';
+
+/** A loaded model under the name that clients use. */
+export interface ServedModel {
+  readonly id: string;
+  readonly kind: 'calm' | 'token';
+  /** Seconds since 1970 at which the package was made. */
+  readonly created: number;
+  /** Tokens a chunk, K. */
+  readonly chunkSize: number;
+  readonly vocabSize: number;
+  /** Tokens that prompt and completion together may hold. */
+  readonly maxModelLen: number;
+  /** Tokens that end a document: the end of text and the start of another one. */
+  readonly endTokenIds: readonly number[];
+  /** Null where the package has no tokenizer: such a model speaks token ids. */
+  readonly encoding: Encoding | null;
+  readonly defaults: GenerationDefaults;
+  readonly engine: Pick<Engine, 'check' | 'submit' | 'stats'>;
+  /** Choices that the engine can hold at a time, running and waiting: more in one request could never be admitted. */
+  readonly maxChoices: number;
+}
+
+/** The served models by name; the first one answers requests that name none. */
+export class ServedModels {
+  readonly #models: ReadonlyMap<string, ServedModel>;
+  readonly #first: ServedModel;
+
+  constructor(models: readonly [ServedModel, ...ServedModel[]]) {
+    this.#models = new Map(models.map(model => [model.id, model]));
+    this.#first = models[0];
+    if (this.#models.size < models.length) {
+      throw new CalmError(
+        'bad_usage',
+        `Two models would be served under one name: ${models.map(model => model.id).join(', ')}. ` +
+          'Give each a name of its own with --served-model-name.',
+      );
+    }
+  }
+
+  list(): readonly ServedModel[] {
+    return [...this.#models.values()];
+  }
+
+  /**
+   * @param id a served name; null, undefined or '' mean the first model
+   * @throws CalmError model_not_found, naming what is served
+   */
+  get(id: string | null | undefined): ServedModel {
+    if (!id) return this.#first;
+    const model = this.#models.get(id);
+    if (model) return model;
+    const served = [...this.#models.keys()].map(name => JSON.stringify(name)).join(', ');
+    throw new CalmError(
+      'model_not_found',
+      `The model ${JSON.stringify(id.slice(0, 200))} is not served here. Served: ${served}.`,
+      { param: 'model' },
+    );
+  }
+}

@@ -1,0 +1,18 @@
+/** What the routes share. */
+import { isServerFault } from './errors.js';
+import type { Lifecycle } from './lifecycle.js';
+import type { ServedModels } from './served-model.js';
+
+export interface ServerContext {
+  readonly models: ServedModels;
+  readonly lifecycle: Lifecycle;
+  /** Largest request body. */
+  readonly maxBodyBytes: number;
+  /** Writes one of the server's own failures to the log. */
+  readonly logFault: (error: unknown, requestId: string) => void;
+}
+
+/** Logs what is the server's fault; what the client did wrong is told to the client alone. */
+export function reportError(server: ServerContext, error: unknown, requestId: string): void {
+  if (isServerFault(error)) server.logFault(error, requestId);
+}

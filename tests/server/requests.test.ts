@@ -1,0 +1,338 @@
+/** Requests that are odd but right, and requests that are wrong: what each gets, and that the server goes on. */
+import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
+import { text as readText } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type FakeServer, startFakeServer } from './start-server.js';
+
+let server: FakeServer;
+beforeAll(async () => {
+  server = await startFakeServer({ contextChunks: 64, maxBodyBytes: 100_000 });
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: {
+    readonly error?: { message: string; type: string; param: string | null; code: string | null };
+    readonly choices?: readonly { text: string }[];
+    readonly [key: string]: unknown;
+  };
+}
+
+async function call(path: string, init: RequestInit = {}): Promise<Answer> {
+  const response = await fetch(`${server.url}${path}`, init);
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (await response.json()) as Answer['body'],
+  };
+}
+
+const post = (body: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
+  call('/v1/completions', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' || body instanceof Uint8Array ? (body as string) : JSON.stringify(body),
+  });
+
+describe('right requests', () => {
+  const allNull = Object.fromEntries(
+    [
+      'model',
+      'prompt',
+      'max_tokens',
+      'temperature',
+      'seed',
+      'n',
+      'stop',
+      'stream',
+      'stream_options',
+      'echo',
+      'user',
+      'logprobs',
+      'suffix',
+      'best_of',
+      'top_p',
+      'logit_bias',
+      'presence_penalty',
+      'frequency_penalty',
+      'ignore_eos',
+      'min_tokens',
+      'stop_token_ids',
+      'return_token_ids',
+      'num_candidates',
+      'response_format',
+    ].map(key => [key, null]),
+  );
+
+  it.each<[string, Record<string, unknown>]>([
+    ['null in every field', allNull],
+    ['nothing at all', {}],
+    ['an empty prompt', { prompt: '' }],
+    ['an empty prompt among others', { prompt: ['', 'a'] }],
+    ['an empty array of ids', { prompt: [[]] }],
+    ['ids', { prompt: [1, 2, 3] }],
+    ['arrays of ids', { prompt: [[1, 2], [3]] }],
+    ['strings', { prompt: ['a', 'b'] }],
+    ['unknown fields', { prompt: 'a', top_k: 5, repetition_penalty: 1, nonsense: { deep: [1] } }],
+    ['logprobs 0', { prompt: 'a', logprobs: 0 }],
+    ['no stop strings', { prompt: 'a', stop: [] }],
+    ['an empty stop string', { prompt: 'a', stop: '' }],
+    [
+      'stream options without a stream',
+      { prompt: 'a', stream: false, stream_options: { include_usage: true } },
+    ],
+    ['a seed of 64 bits', { prompt: 'a', seed: 2 ** 63 }],
+    ['a negative seed', { prompt: 'a', seed: -5 }],
+    ['more tokens than there is room for', { prompt: 'a', max_tokens: 1_000_000 }],
+    [
+      'what the client generators send',
+      {
+        prompt: 'This is a test.',
+        best_of: 0,
+        echo: true,
+        frequency_penalty: -2,
+        logit_bias: { foo: 0 },
+        logprobs: 0,
+        max_tokens: 16,
+        n: 1,
+        presence_penalty: -2,
+        seed: 0,
+        stop: '\n',
+        stream: false,
+        stream_options: { include_obfuscation: true, include_usage: true },
+        suffix: 'test.',
+        temperature: 1,
+        top_p: 1,
+        user: 'user-1234',
+      },
+    ],
+    ['a lone surrogate and a NUL', { prompt: 'a\ud800b\u0000c', stop: '\ud800' }],
+  ])('takes %s', async (_, body) => {
+    const { status, body: answer } = await post(body);
+    expect([status, answer.error]).toEqual([200, undefined]);
+    expect(answer.choices?.length).toBeGreaterThan(0);
+  });
+
+  it('gives 16 tokens where max_tokens is null, and at most what the context holds', async () => {
+    const usage = async (max_tokens: unknown) =>
+      (await post({ prompt: 'abcd', max_tokens, ignore_eos: true })).body.usage;
+    expect(await usage(null)).toMatchObject({ completion_tokens: 16 });
+    expect(await usage(1e9)).toMatchObject({ prompt_tokens: 4, completion_tokens: 252 });
+  });
+
+  it.each(['/completions', '/v1/completions/', '/completions/'])('answers POST %s', async path => {
+    const { status } = await call(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json; charset=utf-8' },
+      body: '{"prompt":"a","max_tokens":1}',
+    });
+    expect(status).toBe(200);
+  });
+});
+
+describe('wrong requests', () => {
+  it.each<[string, unknown, string | null, RegExp]>([
+    ['no JSON', '{"prompt": ', null, /not valid JSON/],
+    ['no UTF-8', new Uint8Array([0x22, 0xff, 0xfe, 0x22]), null, /not UTF-8/],
+    ['an array', [], null, /must be a JSON object/],
+    ['an empty body', '', null, /not valid JSON/],
+    ['deep nesting', '['.repeat(20_000) + ']'.repeat(20_000), null, /must be a JSON object/],
+    [
+      'a deeply nested prompt',
+      `{"prompt":${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
+      'prompt',
+      /^`prompt` must be/,
+    ],
+    ['a hot temperature', { prompt: 'a', temperature: 'hot' }, 'temperature', /from 0 to 2\. Given: "hot"/],
+    ['temperature -1', { prompt: 'a', temperature: -1 }, 'temperature', /from 0 to 2\. Given: -1/],
+    ['temperature NaN', '{"prompt":"a","temperature":NaN}', null, /not valid JSON/],
+    ['temperature 1e999', '{"prompt":"a","temperature":1e999}', 'temperature', /Given: Infinity/],
+    ['max_tokens -1', { prompt: 'a', max_tokens: -1 }, 'max_tokens', /from 0 up\. Given: -1/],
+    ['max_tokens "5"', { prompt: 'a', max_tokens: '5' }, 'max_tokens', /Given: "5"/],
+    ['n 0', { prompt: 'a', n: 0 }, 'n', /from 1 to 128/],
+    ['n 129', { prompt: 'a', n: 129 }, 'n', /from 1 to 128/],
+    ['more choices than fit', { prompt: ['a', 'b', 'c', 'd', 'e'], n: 128 }, 'prompt', /640 choices/],
+    ['a prompt of mixed kinds', { prompt: ['a', 1] }, 'prompt', /must be a string, an array/],
+    [
+      'an id outside of the vocabulary',
+      { prompt: [1, 258] },
+      'prompt',
+      /`prompt\[1\]`.*0 to 257\. Given: 258/,
+    ],
+    ['such an id in an array', { prompt: [[1], [2, 999]] }, 'prompt', /`prompt\[1\]\[1\]`/],
+    [
+      'such an id without tokens to make',
+      { prompt: [999], max_tokens: 0, echo: true },
+      'prompt',
+      /Given: 999/,
+    ],
+    ['such an id as a stop', { prompt: 'a', stop_token_ids: [5000] }, 'stop_token_ids', /Given: 5000/],
+    ['logprobs', { prompt: 'a', logprobs: 1 }, 'logprobs', /no token probabilities/],
+    ['10,000 stop strings', { prompt: 'a', stop: Array(10_000).fill('x') }, 'stop', /at most 64/],
+    ['min_tokens above max_tokens', { prompt: 'a', max_tokens: 3, min_tokens: 4 }, 'min_tokens', /exceed/],
+    ['stream 1', { prompt: 'a', stream: 1 }, 'stream', /true or false/],
+    ['a seed that is no integer', { prompt: 'a', seed: 1.5 }, 'seed', /whole number/],
+    ['num_candidates 0', { prompt: 'a', num_candidates: 0 }, 'num_candidates', /from 1/],
+  ])('refuses %s', async (_, body, param, message) => {
+    const { status, headers, body: answer } = await post(body);
+    expect(status).toBe(400);
+    expect(headers.get('content-type')).toMatch(/^application\/json/);
+    expect(Object.keys(answer)).toEqual(['error']);
+    expect(answer.error).toEqual({
+      message: expect.stringMatching(message),
+      type: 'invalid_request_error',
+      param,
+      code: expect.any(String),
+    });
+    expect(answer.error?.message).toMatch(/\.$/);
+  });
+
+  it('refuses a prompt that does not fit, with the numbers', async () => {
+    const { status, body } = await post({ prompt: 'x'.repeat(300) });
+    expect(status).toBe(400);
+    expect(body.error).toMatchObject({ code: 'context_length_exceeded', param: 'prompt' });
+    expect(body.error?.message).toMatch(/300 tokens.*256/);
+  });
+
+  it('refuses such a prompt in a stream before it begins', async () => {
+    const { status, body } = await post({ prompt: ['a', 'x'.repeat(300)], stream: true });
+    expect([status, body.error?.code]).toEqual([400, 'context_length_exceeded']);
+    expect(server.engine.stats()).toMatchObject({ leasedSlots: 0, waiting: 0 });
+  });
+
+  it('names the served models to who asks for another one', async () => {
+    const { status, body } = await post({ model: 'gpt-9', prompt: 'a' });
+    expect(status).toBe(404);
+    expect(body.error).toMatchObject({ code: 'model_not_found', param: 'model' });
+    expect(body.error?.message).toMatch(/"gpt-9".*"fake"/);
+  });
+
+  it.each(['application/x-www-form-urlencoded', 'text/plain'])('refuses the content type %s', async type => {
+    const { status, body } = await post('{"prompt":"a"}', { 'content-type': type });
+    expect([status, body.error?.code]).toEqual([415, 'unsupported_media_type']);
+    expect(body.error?.message).toContain(type);
+  });
+
+  it('refuses a body over the limit, whether its length is announced or not', async () => {
+    const announced = await post({ prompt: 'x'.repeat(200_000) });
+    expect([announced.status, announced.body.error?.code]).toEqual([413, 'payload_too_large']);
+    const chunked = await sendChunked(`{"prompt":"${'x'.repeat(200_000)}"}`);
+    expect(chunked.status).toBe(413);
+    expect(JSON.parse(chunked.body).error.message).toContain('100000 bytes');
+  });
+
+  it('takes a chunked body below the limit', async () => {
+    expect((await sendChunked('{"prompt":"a"}')).status).toBe(200);
+  });
+
+  it('answers unknown paths and methods in the envelope', async () => {
+    const route = await call('/v1/nothing');
+    expect([route.status, route.body.error?.code]).toEqual([404, 'not_found']);
+    const method = await call('/v1/completions');
+    expect([method.status, method.headers.get('allow')]).toEqual([405, 'POST']);
+    const models = await call('/v1/models', { method: 'DELETE' });
+    expect([models.status, models.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+    expect(models.body.error?.message).toContain('DELETE');
+  });
+
+  it('answers what is no HTTP in the envelope', async () => {
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    socket.write('this is not http\r\n\r\n');
+    const answer = await readText(socket);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '').error.type).toBe('invalid_request_error');
+  });
+
+  it('leaves the server whole', async () => {
+    expect((await post({ prompt: 'a', max_tokens: 8, ignore_eos: true })).body.usage).toEqual({
+      prompt_tokens: 1,
+      completion_tokens: 8,
+      total_tokens: 9,
+    });
+    expect(server.engine.stats()).toMatchObject({ leasedSlots: 0, waiting: 0, running: 0 });
+    expect(server.failures).toEqual([]);
+  });
+});
+
+/** A request whose body announces no length. */
+function sendChunked(body: string): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest(
+      `${server.url}/v1/completions`,
+      { method: 'POST', headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' } },
+      response => {
+        readText(response).then(text => resolve({ status: response.statusCode ?? 0, body: text }), reject);
+      },
+    );
+    outgoing.on('error', reject);
+    for (let start = 0; start < body.length; start += 16_384)
+      outgoing.write(body.slice(start, start + 16_384));
+    outgoing.end();
+  });
+}
+
+describe('other routes', () => {
+  it('lists models with all fields, and shows each', async () => {
+    const { body } = await call('/v1/models');
+    expect(body).toEqual({
+      object: 'list',
+      data: [
+        {
+          id: 'fake',
+          object: 'model',
+          created: 1_700_000_000,
+          owned_by: 'calm-serve',
+          max_model_len: 256,
+          meta: { kind: 'calm', chunk_size: 4, n_vocab: 258 },
+        },
+      ],
+    });
+    const listed = (await server.client.models.list()).data[0];
+    expect(await server.client.models.retrieve('fake')).toEqual(listed);
+    for (const path of ['/models', '/models/', '/v1/models/fake', '/v1/models/fake/']) {
+      expect((await call(path)).status).toBe(200);
+    }
+    expect((await call('/v1/models/some/other')).body.error?.message).toContain('"some/other"');
+  });
+
+  it('says how it is', async () => {
+    const { status, body } = await call('/health');
+    expect([status, body]).toEqual([
+      200,
+      { status: 'ok', models: [{ id: 'fake', slots: 8, running: 0, waiting: 0 }] },
+    ]);
+  });
+
+  it('echoes a request id and makes one up', async () => {
+    const given = await call('/health', { headers: { 'x-request-id': 'abc-1' } });
+    expect(given.headers.get('x-request-id')).toBe('abc-1');
+    const refused = await post('{', { 'x-request-id': 'abc-2' });
+    expect(refused.headers.get('x-request-id')).toBe('abc-2');
+    expect((await call('/health')).headers.get('x-request-id')).toMatch(/^req_/);
+  });
+
+  it('marks a stream so that nothing on the way collects it', async () => {
+    const response = await fetch(`${server.url}/v1/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-request-id': 'abc-3' },
+      body: '{"prompt":"a","stream":true}',
+    });
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+      'x-request-id': 'abc-3',
+    });
+    const body = await response.text();
+    expect(body.endsWith('data: [DONE]\n\n')).toBe(true);
+    expect(
+      body
+        .split('\n\n')
+        .filter(Boolean)
+        .every(frame => frame.startsWith('data: ')),
+    ).toBe(true);
+  });
+});
