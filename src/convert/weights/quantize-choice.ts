@@ -13,7 +13,7 @@ const SAMPLE_ROWS = 256;
  */
 const ERROR_BOUNDS = {
   8: { wanted: 0.0075, limit: 0.02 },
-  4: { wanted: 0.09, limit: 0.15 },
+  4: { wanted: 0.092, limit: 0.15 },
 } as const;
 
 export interface FormatConstraints {
