@@ -36,8 +36,8 @@ function cudaObstacle(library: OrtLibrary, manifest: Manifest): string | null {
   } catch (error) {
     if (!(error instanceof CalmError)) throw error;
     return (
-      `${error.message} CUDA needs a library built for it: install the PyPI package onnxruntime-gpu ` +
-      'with the CUDA and cuDNN that it names, and pass its libonnxruntime with --ort-library.'
+      `${error.message} Install the PyPI package onnxruntime-gpu with the CUDA and cuDNN that it names, ` +
+      'and pass its libonnxruntime with --ort-library.'
     );
   }
 }

@@ -68,7 +68,12 @@ export class OrtLibrary {
   /** Throws CalmError 'native' with ONNX Runtime's own message where a call failed. `doing` completes "could not". */
   check(status: Status, doing: string): void {
     if (status === null) return;
-    const message = this.api.GetErrorMessage(status).replace(/\s+/g, ' ').trim();
+    // What stands before this mark is the place in ONNX Runtime's source where it gave up.
+    const message = this.api
+      .GetErrorMessage(status)
+      .replace(/\s+/g, ' ')
+      .replace(/^.*\[ONNXRuntimeError\] : \d+ : \w+ : /, '')
+      .trim();
     this.api.ReleaseStatus(status);
     throw new CalmError('native', `ONNX Runtime could not ${doing}: ${message.replace(/\.$/, '')}.`);
   }

@@ -1,5 +1,6 @@
 /** The one place where buffers come from: a session's allocator for a device, and tensors that view its buffers. */
 
+import { CalmError } from '../../errors.js';
 import {
   byteLength,
   type ElementType,
@@ -104,6 +105,13 @@ export class NativeBuffer extends Handle {
 
   /** A tensor over a part of the memory. */
   tensor(type: ElementType, shape: readonly number[], byteOffset = 0): Tensor {
+    const end = byteOffset + byteLength(type, shape);
+    if (end > this.bytes) {
+      throw new CalmError(
+        'internal',
+        `A tensor of shape [${shape}] ends at byte ${end} of a buffer of ${this.bytes}.`,
+      );
+    }
     return Tensor.over(this.memory, this.pointer + BigInt(byteOffset), type, shape);
   }
 }

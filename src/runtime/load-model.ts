@@ -1,0 +1,53 @@
+/** From a model package to a model that the engine can run. */
+import { CalmModel } from './calm-model.js';
+import { chooseDevice, type DeviceRequest } from './device.js';
+import { type CacheOptions, cacheSize } from './kv-cache.js';
+import type { LanguageModel } from './model.js';
+import type { ModelPackage } from './open-package.js';
+import type { OrtEnvironment } from './ort/environment.js';
+import type { Device } from './ort/memory.js';
+import { PackageSessions } from './ort/package-sessions.js';
+import { TokenModel } from './token-model.js';
+
+/** Rows of the cache where nothing else is asked for; on the CPU an unused row costs nothing. */
+export const DEFAULT_SLOTS = 32;
+
+export interface LoadOptions extends Partial<CacheOptions> {
+  /** "auto" by default. */
+  readonly device?: DeviceRequest | undefined;
+  /** Runs backbone, head and decoder apart instead of the fused graphs; CALM only. For verification. */
+  readonly split?: boolean | undefined;
+}
+
+export interface LoadedModel {
+  /** The caller closes it. */
+  readonly model: LanguageModel;
+  readonly device: Device;
+  /** One line for the log where the wanted device could not be used; null otherwise. */
+  readonly note: string | null;
+  /** Bytes of weights that one decode step reads, one candidate a row included. */
+  readonly stepWeightBytes: number;
+}
+
+/**
+ * Loads a package. Throws CalmError: 'bad_package' where a graph or the weights are unusable, 'bad_usage' where the
+ * options do not fit the model, 'device_unavailable' where the device is not there, 'native' for the rest.
+ */
+export function loadModel(
+  environment: OrtEnvironment,
+  source: ModelPackage,
+  options: LoadOptions = {},
+): LoadedModel {
+  const { manifest } = source;
+  const size = cacheSize(manifest, { ...options, slots: options.slots ?? DEFAULT_SLOTS });
+  const { device, note } = chooseDevice(environment.library, options.device ?? 'auto', manifest);
+  const sessions = new PackageSessions(environment, source, device);
+  const stepWeightBytes = sessions.weightBytes('step');
+  if (manifest.kind === 'token') {
+    return { model: new TokenModel(sessions, manifest, size), device, note, stepWeightBytes };
+  }
+  const split = options.split ?? false;
+  // Every session on a device holds its own copy of its weights, so there the fused step would double the backbone's.
+  const graphs = { fusedStep: !split && device === 'cpu', splitDraw: split };
+  return { model: new CalmModel(sessions, manifest, size, graphs), device, note, stepWeightBytes };
+}
