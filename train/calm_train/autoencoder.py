@@ -4,12 +4,14 @@ import torch
 from torch import Tensor
 
 from calm_train.checkpoint import COMMON, official_tensors, special_ids, write_folder
-from calm_train.config import AutoencoderSection, Config, parse_command_line
+from calm_train.config import Config, parse_command_line
 from calm_train.data import Mixture, Special, held_out_documents
 from calm_train.flops import autoencoder_training_flops
 from calm_train.loop import Hooks, Loop
 from calm_train.models.autoencoder import Autoencoder, AutoencoderShape, autoencoder_loss
+from calm_train.precision import mixed_precision
 from calm_train.reconstruction import exactness, random_chunks
+from calm_train.sections import AutoencoderSection
 from calm_train.vocabulary import Vocabulary
 
 HELD_OUT_DOCUMENTS = 300
@@ -33,18 +35,15 @@ def main() -> None:
     torch.manual_seed(section.seed)
     vocabulary = Vocabulary.load(config.run / "tokenizer")
     special = Special.of(vocabulary, config.patch_size)
-    model = Autoencoder(shape_of(section, vocabulary.size, config.patch_size))
+    model = Autoencoder(shape_of(section, vocabulary.size, config.patch_size)).to(section.device)
     mixture = Mixture(config.run / "shards", set(config.data.mix), special, section.seed)
     held_out = held_out_chunks(config, special)
     held_out["random"] = random_chunks(4096, config.patch_size, vocabulary.pad)
 
     def loss_on(tokens: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            return autoencoder_loss(
-                model, tokens, vocabulary.pad, section.ae_dropout, section.kl_clamp, section.kl_weight
-            )
+        return autoencoder_loss(model, tokens, vocabulary.pad, section.ae_dropout, section.kl_clamp, section.kl_weight)
 
-    compiled = torch.compile(loss_on) if section.compile else loss_on
+    fast_loss = mixed_precision(loss_on, section)
 
     def loss(progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         chunks, _ = mixture.rows(section.rows, section.row_chunks, config.data.mix)
@@ -52,7 +51,7 @@ def main() -> None:
         # Random strings keep the autoencoder honest where the energy head has not learned yet what text is.
         num_random = int(section.random_share * len(tokens))
         tokens[:num_random] = torch.randint(vocabulary.pad, (num_random, config.patch_size))
-        return compiled(tokens)
+        return fast_loss(tokens.to(section.device))
 
     def evaluate() -> dict[str, float]:
         exact = {f"exact_noisy/{name}": exactness(model, chunks, noisy=True) for name, chunks in held_out.items()}
@@ -77,7 +76,8 @@ def main() -> None:
 
     tokens_per_step = section.rows * section.row_chunks * config.patch_size
     folder = config.run / "training" / "autoencoder"
-    facts = Loop(model, section, folder, Hooks(loss, evaluate, export), tokens_per_step).run()
+    hooks = Hooks(loss, evaluate, export, mixture.reseed)
+    facts = Loop(model, section, folder, hooks, tokens_per_step).run()
     print(f"autoencoder in {config.run / 'autoencoder'}: {facts['steps']} steps, {facts['tokens']:,} tokens")
 
 

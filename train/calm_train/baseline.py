@@ -15,6 +15,7 @@ from calm_train.flops import llama_training_flops
 from calm_train.loop import Hooks, Loop
 from calm_train.models.backbone import BackboneShape, document_mask
 from calm_train.models.llama import Llama
+from calm_train.precision import mixed_precision
 from calm_train.vocabulary import Vocabulary
 
 HELD_OUT_DOCUMENTS = 48
@@ -32,7 +33,7 @@ def next_token_loss(model: Llama, tokens: Tensor, documents: Tensor, dropout: fl
 @torch.no_grad()
 def held_out_cross_entropy(model: Llama, batch: Batch) -> float:
     # Padding counts as a document of its own, so nothing predicts it from the text.
-    documents = torch.where(batch.valid, 0, torch.arange(1, batch.valid.shape[1] + 1))
+    documents = torch.where(batch.valid, 0, torch.arange(1, batch.valid.shape[1] + 1, device=batch.valid.device))
     return float(next_token_loss(model, batch.chunks[..., 0], documents))
 
 
@@ -49,24 +50,24 @@ def main() -> None:
     torch.manual_seed(section.seed)
     vocabulary = Vocabulary.load(config.run / "tokenizer")
     special = Special.of(vocabulary, patch_size=1)
-    model = build(config, vocabulary)
+    model = build(config, vocabulary).to(section.device)
     shards = config.run / "shards"
     mixture = Mixture(shards, set(config.data.mix) | set(config.data.final_mix), special, section.seed)
     documents = held_out_documents(
         shards / config.data.held_out[0], special, section.max_position_embeddings, HELD_OUT_DOCUMENTS
     )
-    held_out = batch_documents(documents)
+    held_out = batch_documents(documents).to(section.device)
 
     def loss_on(tokens: Tensor, numbers: Tensor) -> Tensor:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            return next_token_loss(model, tokens, numbers, section.dropout)
+        return next_token_loss(model, tokens, numbers, section.dropout)
 
-    compiled = torch.compile(loss_on) if section.compile else loss_on
+    fast_loss = mixed_precision(loss_on, section)
 
     def loss(progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         weights = config.data.mix_at(progress)
         tokens, numbers = mixture.rows(section.rows, section.row_chunks + 1, weights)
-        return compiled(torch.from_numpy(tokens[..., 0]), torch.from_numpy(numbers)), {}
+        batch = torch.from_numpy(tokens[..., 0]).to(section.device), torch.from_numpy(numbers).to(section.device)
+        return fast_loss(*batch), {}
 
     def evaluate() -> dict[str, float]:
         with torch.random.fork_rng():
@@ -89,7 +90,8 @@ def main() -> None:
         write_folder(config.run / "baseline", written, official_tensors(model), config.run / "tokenizer", generation)
 
     folder = config.run / "training" / "baseline"
-    facts = Loop(model, section, folder, Hooks(loss, evaluate, export), section.rows * section.row_chunks).run()
+    hooks = Hooks(loss, evaluate, export, mixture.reseed)
+    facts = Loop(model, section, folder, hooks, section.rows * section.row_chunks).run()
     print(f"baseline in {config.run / 'baseline'}: {facts['steps']} steps, {facts['tokens']:,} tokens")
 
 

@@ -23,6 +23,7 @@ from calm_train.flops import calm_training_flops
 from calm_train.loop import Hooks, Loop
 from calm_train.models.backbone import BackboneShape
 from calm_train.models.calm import Calm, CalmShape
+from calm_train.precision import mixed_precision
 from calm_train.vocabulary import Vocabulary
 
 HELD_OUT_DOCUMENTS = 48
@@ -78,24 +79,20 @@ def main() -> None:
     vocabulary = Vocabulary.load(config.run / "tokenizer")
     special = Special.of(vocabulary, config.patch_size)
     model = build(config, vocabulary)
-    training = EnergyTraining(model, section)
+    training = EnergyTraining(model, section).to(section.device)
     shards = config.run / "shards"
     mixture = Mixture(shards, set(config.data.mix) | set(config.data.final_mix), special, section.seed)
     documents = held_out_documents(
         shards / config.data.held_out[0], special, section.max_position_embeddings, HELD_OUT_DOCUMENTS
     )
-    held_out = batch_documents(documents)
+    held_out = batch_documents(documents).to(section.device)
 
-    def loss_on(chunks: Tensor, numbers: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            return training(chunks, numbers)
-
-    compiled = torch.compile(loss_on) if section.compile else loss_on
+    fast_loss = mixed_precision(training, section)
 
     def loss(progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         weights = config.data.mix_at(progress)
         chunks, numbers = mixture.rows(section.rows, section.row_chunks + 1, weights)
-        return compiled(torch.from_numpy(chunks), torch.from_numpy(numbers))
+        return fast_loss(torch.from_numpy(chunks).to(section.device), torch.from_numpy(numbers).to(section.device))
 
     def evaluate() -> dict[str, float]:
         # The same draws each time, so that two evaluations differ by the model alone.
@@ -112,7 +109,8 @@ def main() -> None:
 
     tokens_per_step = section.rows * section.row_chunks * config.patch_size
     folder = config.run / "training" / "calm"
-    facts = Loop(training, section, folder, Hooks(loss, evaluate, export), tokens_per_step).run()
+    hooks = Hooks(loss, evaluate, export, mixture.reseed)
+    facts = Loop(training, section, folder, hooks, tokens_per_step).run()
     print(f"CALM in {config.run / 'checkpoint'}: {facts['steps']} steps, {facts['tokens']:,} tokens")
 
 

@@ -55,7 +55,7 @@ def write_folder(
     """Each file is written under another name and renamed, so a reader never sees half a file."""
     folder.mkdir(parents=True, exist_ok=True)
     staged = folder / f"{WEIGHTS}.tmp"
-    save_file({k: v.detach().contiguous() for k, v in tensors.items()}, staged, metadata={"format": "pt"})
+    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, staged, metadata={"format": "pt"})
     staged.chmod(0o644)  # safetensors writes for the owner only
     os.replace(staged, folder / WEIGHTS)
     _write_json(folder / "config.json", dict(sorted(config.items())))

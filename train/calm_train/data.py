@@ -82,10 +82,16 @@ class Mixture:
     """Draws each row from one source, chosen by weight."""
 
     def __init__(self, folder: Path, names: set[str], special: Special, seed: int):
-        self.rng = np.random.default_rng(seed)
+        self.shards = {name: Shard(folder / name) for name in sorted(names)}
+        self.special, self.seed = special, seed
+        self.reseed(0)
+
+    def reseed(self, step: int) -> None:
+        """Starts all sources anew, in an order that belongs to this step."""
+        self.rng = np.random.default_rng([self.seed, step])
         self.streams = {
-            name: Stream(Shard(folder / name), special, np.random.default_rng([seed, i]))
-            for i, name in enumerate(sorted(names))
+            name: Stream(shard, self.special, np.random.default_rng([self.seed, step, i]))
+            for i, (name, shard) in enumerate(self.shards.items())
         }
 
     def rows(self, count: int, chunks: int, weights: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:

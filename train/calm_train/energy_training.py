@@ -4,11 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from calm_train.config import CalmSection
 from calm_train.energy import energy_loss, expected_distance
 from calm_train.models.backbone import document_mask
 from calm_train.models.calm import Calm
 from calm_train.models.energy_head import draw_noise
+from calm_train.sections import CalmSection
 
 
 class EnergyTraining(nn.Module):
@@ -35,7 +35,9 @@ class EnergyTraining(nn.Module):
         weight = weight / weight.sum()
         with torch.no_grad():
             mean, log_std = model.ae_model.encode(targets)
-        samples = model.latents(hidden, draw_noise(section.num_samples, *weight.shape, section.noise_size))
+        samples = model.latents(
+            hidden, draw_noise(section.num_samples, *weight.shape, section.noise_size, device=hidden.device)
+        )
         distance = expected_distance(samples, mean, log_std, section.beta)
         energy = (energy_loss(samples, distance, section.beta) * weight).sum()
         auxiliary = (self._cross_entropy(hidden, targets) * weight).sum()

@@ -22,6 +22,8 @@ class ChunkModel(Protocol):
 
     def draw(self, hidden: Tensor, count: int) -> Tensor: ...
 
+    def device(self) -> torch.device: ...
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -29,6 +31,9 @@ class Batch:
 
     chunks: Tensor
     valid: Tensor
+
+    def to(self, device: str) -> "Batch":
+        return Batch(self.chunks.to(device), self.valid.to(device))
 
 
 def batch_documents(documents: list[np.ndarray]) -> Batch:
@@ -46,7 +51,7 @@ def held_out_energy(model: Calm, batch: Batch, num_samples: int, beta: float) ->
     """Mean energy loss over all predicted chunks of the batch."""
     hidden = model.hidden(batch.chunks[:, :-1])[batch.valid[:, 1:]]
     mean, log_std = model.ae_model.encode(batch.chunks[:, 1:][batch.valid[:, 1:]])
-    samples = model.latents(hidden, draw_noise(num_samples, len(hidden), model.shape.noise_size))
+    samples = model.latents(hidden, draw_noise(num_samples, len(hidden), model.shape.noise_size, device=hidden.device))
     return float(energy_loss(samples, expected_distance(samples, mean, log_std, beta), beta).mean())
 
 
@@ -68,37 +73,38 @@ def brier_positions(model: ChunkModel, documents: list[np.ndarray], eos: int, ma
 
 
 def _document_terms(model: ChunkModel, document: np.ndarray, eos: int, span: int, max_positions: int) -> np.ndarray:
-    chunks = torch.from_numpy(document)
+    device = model.device()
+    chunks = torch.from_numpy(document).to(device)
     starts = [i for i in range(1, len(document) - span + 1) if not (document[i : i + span] == eos).any()][
         :max_positions
     ]
     if not starts:
         return np.empty((0, NGRAM), dtype=np.int64)
     hidden = model.hidden(chunks[None, :-1])[0]
-    positions = torch.tensor(starts)
+    positions = torch.tensor(starts, device=device)
     targets = torch.stack([chunks[i : i + span].flatten() for i in starts])[:, :NGRAM]
-    draws = torch.full((2, len(starts), span, chunks.shape[1]), -1)
+    draws = torch.full((2, len(starts), span, chunks.shape[1]), -1, device=device)
     draws[:, :, 0] = model.draw(hidden[positions - 1], 2)
     for level in range(1, span):
-        _continue(model, chunks, starts, hidden, draws, level)
-    flat = draws.flatten(2)[..., :NGRAM].numpy()
-    return brier_terms(flat, targets.numpy())
+        _continue(model, chunks, positions, hidden, draws, level)
+    flat = draws.flatten(2)[..., :NGRAM].cpu().numpy()
+    return brier_terms(flat, targets.cpu().numpy())
 
 
-def _continue(model: ChunkModel, chunks: Tensor, starts: list[int], hidden: Tensor, draws: Tensor, level: int) -> None:
+def _continue(model: ChunkModel, chunks: Tensor, starts: Tensor, hidden: Tensor, draws: Tensor, level: int) -> None:
     """Fills draws[:, :, level]; rows that can no longer count get values that agree with nothing."""
-    truth = torch.stack([chunks[i : i + level] for i in starts])
+    truth = torch.stack([chunks[starts + i] for i in range(level)], dim=1)
     on_truth = (draws[:, :, :level] == truth).flatten(2).all(-1)
     together = (draws[0, :, :level] == draws[1, :, :level]).flatten(1).all(-1)
     draws[0, :, level], draws[1, :, level] = -1, -2
     for draw in range(2):
         for_truth = on_truth[draw].nonzero()[:, 0]
         if len(for_truth):
-            states = hidden[torch.tensor(starts)[for_truth] + level - 1]
+            states = hidden[starts[for_truth] + level - 1]
             draws[draw, for_truth, level] = model.draw(states, 1)[0]
     off = (together & ~on_truth[0]).nonzero()[:, 0]
     if len(off):
-        states = _branch(model, chunks, torch.tensor(starts)[off], draws[0, off, :level])
+        states = _branch(model, chunks, starts[off], draws[0, off, :level])
         draws[:, off, level] = model.draw(states, 2)
 
 
@@ -110,10 +116,12 @@ def _branch(model: ChunkModel, chunks: Tensor, starts: Tensor, branches: Tensor)
     """
     count, level, _ = branches.shape
     length = len(chunks)
-    steps = torch.arange(level).repeat(count)
-    owner = torch.cat([torch.zeros(length, dtype=torch.long), 1 + torch.arange(count).repeat_interleave(level)])
-    positions = torch.cat([torch.arange(length), starts.repeat_interleave(level) + steps])
-    before = torch.cat([torch.full((length,), length), starts.repeat_interleave(level)])
+    steps = torch.arange(level, device=chunks.device).repeat(count)
+    owner = torch.cat(
+        [torch.zeros_like(chunks[:, 0]), 1 + torch.arange(count, device=chunks.device).repeat_interleave(level)]
+    )
+    positions = torch.cat([torch.arange(length, device=chunks.device), starts.repeat_interleave(level) + steps])
+    before = torch.cat([torch.full_like(chunks[:, 0], length), starts.repeat_interleave(level)])
     same = owner[:, None] == owner[None]
     document = (owner[None] == 0) & (positions[None] < before[:, None])
     mask = (same | document) & (positions[None] <= positions[:, None])

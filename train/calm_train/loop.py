@@ -12,9 +12,9 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
-from calm_train.config import OptimSection
 from calm_train.optimizer import optimizer_for
 from calm_train.schedule import Plan
+from calm_train.sections import OptimSection
 
 # The average follows slowly (0.998 a step), so updating it every fourth step loses nothing and saves memory traffic.
 EMA_EVERY = 4
@@ -23,11 +23,13 @@ EMA_EVERY = 4
 @dataclass
 class Hooks:
     """What a trainer supplies. `loss(progress)` gives the loss to differentiate and figures to log;
-    `evaluate()` and `export()` run with the averaged weights in place."""
+    `evaluate()` and `export()` run with the averaged weights in place; `reseed(step)` gives a resumed run data that
+    it has not just seen."""
 
     loss: Callable[[float], tuple[Tensor, dict[str, Tensor]]]
     evaluate: Callable[[], dict[str, float]]
     export: Callable[[dict], None]
+    reseed: Callable[[int], None]
 
 
 class Loop:
@@ -144,10 +146,12 @@ class Loop:
         self._with_average(lambda: self.hooks.export(self.facts()))
 
     def _resume(self) -> None:
-        state = torch.load(self.folder / "state.pt", weights_only=True)
+        state = torch.load(self.folder / "state.pt", weights_only=True, map_location=self.section.device)
         self._copy(state["model"])
         self.average = state["average"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.plan = Plan(**state["plan"])
         self.step, self.seconds = state["step"], state["seconds"]
+        torch.manual_seed(self.section.seed + self.step)
+        self.hooks.reseed(self.step)
         print(f"resumed at step {self.step}", flush=True)

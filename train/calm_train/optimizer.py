@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from calm_train.config import OptimSection
+from calm_train.sections import OptimSection
 
 
 def optimizer_for(model: nn.Module, section: OptimSection) -> torch.optim.AdamW:

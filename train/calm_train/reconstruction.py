@@ -11,7 +11,8 @@ from calm_train.models.autoencoder import Autoencoder
 def exactness(model: Autoencoder, chunks: Tensor, noisy: bool) -> float:
     """Share of tokens in chunks [B, K] that decode to themselves."""
     right = 0
-    for part in chunks.split(4096):
+    device = model.encoder.embed_tokens.weight.device
+    for part in chunks.to(device).split(4096):
         mean, log_std = model.encode(part)
         latent = mean + log_std.exp() * torch.randn_like(mean) if noisy else mean
         right += int((model.decode(latent).argmax(-1) == part).sum())

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from calm_train.config import OptimSection
+from calm_train.sections import OptimSection
 
 # Kept free at the end for the last evaluation and the export.
 RESERVE_SECONDS = 45.0

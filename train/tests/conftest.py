@@ -28,5 +28,5 @@ def calm(autoencoder: Autoencoder) -> Calm:
     )
     model = Calm(CalmShape(backbone, noise_size=8, num_mlp_layers=2), autoencoder).eval()
     # A head whose last layer is still zero would make every comparison trivially equal.
-    torch.nn.init.normal_(model.mlp_generator.final_layer.linears[2].weight, std=0.3)
+    torch.nn.init.normal_(model.mlp_generator.final_layer.output.weight, std=0.3)
     return model

@@ -2,12 +2,12 @@
 
 import torch
 
-from calm_train.config import CalmSection
 from calm_train.energy_training import EnergyTraining
 from calm_train.models.autoencoder import Autoencoder, autoencoder_loss
 from calm_train.models.backbone import document_mask
 from calm_train.models.calm import Calm
 from calm_train.models.energy_head import draw_noise
+from calm_train.sections import CalmSection
 
 CHUNKS = torch.randint(0, 64, (2, 6, 2), generator=torch.Generator().manual_seed(0))
 

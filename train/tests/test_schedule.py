@@ -2,8 +2,8 @@ from datetime import datetime
 
 import pytest
 
-from calm_train.config import AutoencoderSection
 from calm_train.schedule import RESERVE_SECONDS, Plan, clock_time
+from calm_train.sections import AutoencoderSection
 
 
 def plan(deadline: float) -> Plan:

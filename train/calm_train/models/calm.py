@@ -30,7 +30,7 @@ class Calm(nn.Module):
         self.mlp_generator = EnergyHead(h, shape.noise_size, autoencoder.shape.latent_size, shape.num_mlp_layers)
         initialize(self, embedding_std=0.3)
         # Zero here, and only here: every sample starts at the origin and the pair term opens them up.
-        nn.init.zeros_(self.mlp_generator.final_layer.linears[2].weight)
+        nn.init.zeros_(self.mlp_generator.final_layer.output.weight)
         # After `initialize`, which must not touch trained weights.
         self.ae_model = autoencoder.requires_grad_(False)
 
@@ -58,4 +58,9 @@ class Calm(nn.Module):
 
     def draw(self, hidden: Tensor, count: int) -> Tensor:
         """Independent draws of the next chunk: hidden [P, h] -> [count, P, K]"""
-        return self.tokens(self.latents(hidden, draw_noise(count, len(hidden), self.shape.noise_size)))
+        return self.tokens(
+            self.latents(hidden, draw_noise(count, len(hidden), self.shape.noise_size, device=hidden.device))
+        )
+
+    def device(self) -> torch.device:
+        return self.transformer.embed_tokens.weight.device

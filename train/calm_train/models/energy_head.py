@@ -22,11 +22,12 @@ class HeadBlock(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """x [N, ..., h], condition [..., h] -> [N, ..., h]"""
         # linears[0] reads [x, condition]; its second half is the same for all N samples, so it runs once.
-        first = self.linears[0]
+        first, *rest = self.linears
+        assert isinstance(first, nn.Linear)
         size = condition.shape[-1]
         shared = F.linear(condition, first.weight[:, size:], first.bias)
         u = F.linear(self.in_ln(x), first.weight[:, :size]) + shared
-        for layer in self.linears[1:]:
+        for layer in rest:
             u = layer(u)
         gate, up = u.chunk(2, dim=-1)
         return x + self.down_proj(F.silu(gate) * up)
@@ -38,11 +39,17 @@ class FinalLayer(nn.Module):
         self.in_ln = nn.LayerNorm(size, eps=1e-6)
         self.linears = nn.Sequential(nn.Linear(size, size), nn.SiLU(), nn.Linear(size, latent_size))
 
+    @property
+    def output(self) -> nn.Linear:
+        last = self.linears[2]
+        assert isinstance(last, nn.Linear)
+        return last
+
     def forward(self, x: Tensor) -> Tensor:
         u = self.linears[1](self.linears[0](self.in_ln(x)))
         # The latent feeds distances of the order of the posterior's width: bfloat16 is too coarse for it.
         with torch.autocast(x.device.type, enabled=False):
-            return self.linears[2](u.float())
+            return self.output(u.float())
 
 
 class EnergyHead(nn.Module):

@@ -31,3 +31,6 @@ class Llama(nn.Module):
         """Independent draws of the next token: hidden [P, h] -> [count, P, 1]"""
         probabilities = self.logits(hidden).softmax(-1)
         return torch.multinomial(probabilities, count, replacement=True).T[..., None]
+
+    def device(self) -> torch.device:
+        return self.model.embed_tokens.weight.device
