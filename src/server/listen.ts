@@ -45,12 +45,17 @@ export async function listen(context: ServerContext, options: ListenOptions): Pr
   });
   await bind(server, options);
   const { port } = server.address() as AddressInfo;
-  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
   return {
     port,
-    url: `http://${host}:${port}`,
+    url: `http://${hostInUrl(options.host)}:${port}`,
     close: drainMs => close(server, context, drainMs),
   };
+}
+
+/** Who listens on every address is reached under the loopback one. */
+function hostInUrl(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 function bind(server: Server, { host, port }: ListenOptions): Promise<void> {

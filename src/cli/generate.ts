@@ -1,0 +1,69 @@
+/** `calm generate`: one completion on the terminal, by the same path as a request to the server. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { CalmError } from '../errors.js';
+import { addModelOptions, type ModelOptions } from './model-options.js';
+import { numberBetween, wholeNumber } from './option-values.js';
+
+/** Values of the command's options. */
+export interface GenerateOptions extends ModelOptions {
+  readonly model?: string;
+  readonly prompt?: string;
+  readonly promptIds?: readonly number[];
+  readonly maxTokens: number;
+  readonly temperature?: number;
+  readonly seed?: number;
+  readonly numCandidates?: number;
+  readonly echo?: boolean;
+  readonly json?: boolean;
+  /** Undefined: as the terminal is. */
+  readonly stream?: boolean;
+}
+
+const examples = `
+Examples:
+  calm generate --prompt "Once upon a time" --max-tokens 100
+  calm generate --model ./models/calm-m --prompt "The sea" --temperature 0.5 --seed 1
+  calm generate --prompt "One day" --json | jq .choices[0].text`;
+
+/** Adds the sub-command to the program. */
+export function registerGenerate(program: Command): void {
+  const command = program
+    .command('generate')
+    .description('Print one completion of a prompt.')
+    .option(
+      '--model <package>',
+      'folder of a model package, or name of one that comes with calm-serve (default: the first of models/default.json)',
+    )
+    .option('--prompt <text>', 'text to continue; without it a new document begins')
+    .option('--prompt-ids <ids>', 'token ids to continue instead, such as 12,7,99', readIds)
+    .option('--max-tokens <count>', 'most tokens to generate', wholeNumber(0), 128)
+    .option('--temperature <number>', "0 to 2 (default: the model's own)", numberBetween(0, 2))
+    .option(
+      '--seed <number>',
+      'whole number; the same seed gives the same text',
+      wholeNumber(-(2 ** 53), 2 ** 53),
+    )
+    .option('--num-candidates <count>', 'most candidates that one step may draw', wholeNumber(1, 65_536))
+    .option('--echo', 'print the prompt in front of the completion')
+    .option('--stream', 'print the text as it is generated (default on a terminal)')
+    .option('--no-stream', 'print the text when it is complete')
+    .option('--json', "print the server's answer as one JSON object, token ids included");
+  addModelOptions(command)
+    .addHelpText('after', examples)
+    .action(async (options: GenerateOptions) => {
+      if (options.prompt !== undefined && options.promptIds) {
+        throw new CalmError('bad_usage', 'Give --prompt or --prompt-ids, not both.');
+      }
+      const { generate } = await import('./run-generate.js');
+      await generate(options);
+    });
+}
+
+function readIds(text: string): number[] {
+  const ids = text
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .map(Number);
+  if (ids.length > 0 && ids.every(id => Number.isSafeInteger(id) && id >= 0)) return ids;
+  throw new InvalidArgumentError('It must be token ids with commas between them.');
+}

@@ -1,0 +1,117 @@
+/** Wires packages, the native library, engines and tokenizers together: the one place where a model comes to life. */
+import { readFileSync } from 'node:fs';
+import { Engine } from '../runtime/engine.js';
+import { loadModel } from '../runtime/load-model.js';
+import type { Manifest } from '../runtime/manifest.js';
+import { type ModelPackage, openPackage, packageFile, resolvePackage } from '../runtime/open-package.js';
+import { OrtEnvironment } from '../runtime/ort/environment.js';
+import { OrtLibrary } from '../runtime/ort/library.js';
+import type { ServedModel } from '../server/served-model.js';
+import { type Encoding, openEncoding } from '../tokenizer/encoding.js';
+import { modelsFolder } from './default-models.js';
+import type { ModelOptions } from './model-options.js';
+
+export interface OpenOptions extends ModelOptions {
+  /** Requests that may wait for a slot; the engine's default where it is left out. */
+  readonly maxWaiting?: number;
+  /** Is told in one sentence what a user should know, such as that a device could not be used. */
+  readonly onNote?: (note: string) => void;
+}
+
+/** Which package to open, and the name to serve it under if not its own. */
+export interface ModelChoice {
+  /** A package's folder, or the name of one that comes with this program. */
+  readonly model: string;
+  readonly servedName?: string | undefined;
+}
+
+/** Models that run, and everything native behind them. */
+export interface OpenModels extends AsyncDisposable {
+  readonly models: readonly [ServedModel, ...ServedModel[]];
+}
+
+const defaultMaxWaiting = 512;
+
+/**
+ * Opens models on one environment, so that they share one thread pool.
+ *
+ * @throws CalmError bad_package, bad_tokenizer, bad_usage, device_unavailable or native; nothing stays open then
+ */
+export function openModels(
+  choices: readonly [ModelChoice, ...ModelChoice[]],
+  options: OpenOptions,
+): OpenModels {
+  const packages = choices.map(choice => openPackage(resolvePackage(choice.model, modelsFolder)));
+  const environment = OrtEnvironment.open(OrtLibrary.load(options.ortLibrary), { threads: options.threads });
+  const opened: OpenModel[] = [];
+  const close = async (): Promise<void> => {
+    for (const { engine, served } of opened) {
+      await engine.close();
+      served.encoding?.close();
+    }
+    environment.close();
+  };
+  try {
+    for (const [index, source] of packages.entries()) {
+      opened.push(openModel(environment, source, choices[index]?.servedName, options));
+    }
+  } catch (error) {
+    void close();
+    throw error;
+  }
+  const models = opened.map(({ served }) => served) as [ServedModel, ...ServedModel[]];
+  return { models, [Symbol.asyncDispose]: close };
+}
+
+interface OpenModel {
+  readonly engine: Engine;
+  readonly served: ServedModel;
+}
+
+function openModel(
+  environment: OrtEnvironment,
+  source: ModelPackage,
+  servedName: string | undefined,
+  options: OpenOptions,
+): OpenModel {
+  const { manifest } = source;
+  const encoding = readEncoding(source);
+  const { model, note } = loadModel(environment, source, {
+    device: options.device,
+    ...(options.maxNumSeqs === undefined ? {} : { slots: options.maxNumSeqs }),
+    maxModelLen: options.maxModelLen,
+    kvCacheMemoryBytes: options.kvCacheMemory,
+  });
+  if (note !== null) options.onNote?.(note);
+  const maxWaiting = options.maxWaiting ?? defaultMaxWaiting;
+  const engine = new Engine(model, { bosTokenId: manifest.bos_token_id, maxWaiting });
+  const served: ServedModel = {
+    id: servedName ?? manifest.name,
+    kind: manifest.kind,
+    created: Math.floor(Date.parse(manifest.created) / 1000),
+    chunkSize: model.chunkSize,
+    vocabSize: model.vocabSize,
+    maxModelLen: model.contextChunks * model.chunkSize,
+    endTokenIds: endTokenIds(manifest),
+    encoding,
+    defaults: source.defaults,
+    engine,
+    maxChoices: model.slotCount + maxWaiting,
+  };
+  return { engine, served };
+}
+
+function readEncoding(source: ModelPackage): Encoding | null {
+  const { tokenizer } = source.manifest;
+  if (tokenizer === null) return null;
+  return openEncoding({
+    ranks: readFileSync(packageFile(source, tokenizer.file)),
+    pattern: tokenizer.pattern,
+    specialTokens: tokenizer.special_tokens,
+  });
+}
+
+/** A document ends at its end token, and where another one begins. */
+function endTokenIds(manifest: Manifest): readonly number[] {
+  return [...new Set([...manifest.eos_token_ids, manifest.bos_token_id])];
+}

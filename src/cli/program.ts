@@ -1,0 +1,37 @@
+/** The command line: which commands there are. What each needs is loaded when it runs. */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { registerConvert } from './convert.js';
+import { registerGenerate } from './generate.js';
+import { registerServe } from './serve.js';
+import { registerSynth } from './synth.js';
+
+const about = `
+Start here:
+  calm serve                       serve the model that comes with calm-serve
+  calm generate --prompt "Once"    print a completion
+  calm <command> --help            options and examples of a command`;
+
+/** The program with all commands. Errors are thrown, not turned into exits. */
+export function createProgram(): Command {
+  const program = new Command('calm')
+    .description(
+      'Serve Continuous Autoregressive Language Models (CALM), which generate several tokens a step.',
+    )
+    .version(readVersion(), '--version', 'print the version')
+    .helpOption('--help', 'show this help')
+    .showHelpAfterError('(add --help for the options and examples)')
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'calm: ')) })
+    .addHelpText('after', about)
+    .exitOverride();
+  registerServe(program);
+  registerGenerate(program);
+  registerConvert(program);
+  registerSynth(program);
+  return program;
+}
+
+function readVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,80 @@
+/** Runs one completion and prints it. */
+import { randomUUID } from 'node:crypto';
+import { collectCompletion } from '../server/completion-response.js';
+import { type ChoiceDelta, startCompletion } from '../server/completion-run.js';
+import { completionSchema } from '../server/completion-schema.js';
+import { parseBody } from '../server/parse-body.js';
+import type { ServedModel } from '../server/served-model.js';
+import { type Generation, toGeneration } from '../server/to-generation.js';
+import { defaultModels } from './default-models.js';
+import type { GenerateOptions } from './generate.js';
+import { openModels } from './open-models.js';
+
+/** Prints the completion on standard output and its speed on standard error. */
+export async function generate(options: GenerateOptions): Promise<void> {
+  const name = options.model ?? (defaultModels()[0] as string);
+  await using opened = openModels([{ model: name }], {
+    ...options,
+    maxNumSeqs: options.maxNumSeqs ?? 1,
+    onNote: log,
+  });
+  const [model] = opened.models;
+  const generation = toGeneration(readBody(options), model);
+  const startedMs = performance.now();
+  const deltas = startCompletion(model, generation, new AbortController());
+  const tokenCount = options.json
+    ? await printJson(deltas, model, generation)
+    : await printText(deltas, model, options.stream ?? process.stdout.isTTY);
+  const seconds = (performance.now() - startedMs) / 1000;
+  log(`${tokenCount} tokens in ${seconds.toFixed(2)} s (${(tokenCount / seconds).toFixed(0)} tokens/s)`);
+}
+
+function readBody(options: GenerateOptions) {
+  return parseBody(completionSchema, {
+    prompt: options.promptIds ?? options.prompt ?? null,
+    max_tokens: options.maxTokens,
+    temperature: options.temperature,
+    seed: options.seed,
+    num_candidates: options.numCandidates,
+    echo: options.echo,
+  });
+}
+
+async function printJson(
+  deltas: AsyncIterable<ChoiceDelta>,
+  model: ServedModel,
+  generation: Generation,
+): Promise<number> {
+  const head = {
+    id: `cmpl-${randomUUID()}`,
+    object: 'text_completion' as const,
+    created: Math.floor(Date.now() / 1000),
+    model: model.id,
+  };
+  const options = { returnTokenIds: true, includeUsage: true, continuousUsage: false };
+  const answer = await collectCompletion(deltas, head, generation, options);
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+  return answer.usage?.completion_tokens ?? 0;
+}
+
+/** A model without a tokenizer has ids to show instead of text. */
+async function printText(
+  deltas: AsyncIterable<ChoiceDelta>,
+  model: ServedModel,
+  isStreaming: boolean,
+): Promise<number> {
+  let held = '';
+  let tokenCount = 0;
+  for await (const delta of deltas) {
+    tokenCount += delta.tokenIds.length;
+    const shown = model.encoding ? delta.text : delta.tokenIds.map(id => `${id} `).join('');
+    if (isStreaming) process.stdout.write(shown);
+    else held += shown;
+  }
+  process.stdout.write(`${held}\n`);
+  return tokenCount;
+}
+
+function log(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
