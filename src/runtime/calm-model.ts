@@ -1,6 +1,6 @@
 /** A CALM behind the engine's LanguageModel: prefill, one fused step for all rows, then further candidates. */
 import type { ChunkChoice } from '../sampler/decision.js';
-import { fillNoise } from '../sampler/noise.js';
+import type { fillNoise } from '../sampler/noise.js';
 import { RowDecision } from './calm-model-decision.js';
 import { Decode } from './calm-model-decode.js';
 import { CandidateDraw } from './calm-model-draw.js';
@@ -13,12 +13,16 @@ import { type Closable, HandleStack } from './ort/handle.js';
 import type { PackageSessions } from './ort/package-sessions.js';
 import { TensorBuffer } from './ort/tensor-buffer.js';
 
-/** Which graphs run. All ways draw from the same law; where their bits differ, a model stays with one of them. */
-export interface CalmGraphs {
+/** Writes the noise of one candidate, `size` numbers in [-0.5, 0.5), to `out[offset .. offset + size)`. */
+export type NoiseSource = typeof fillNoise;
+
+/** Which graphs run, and on what noise. All graphs draw from the same law; where their bits differ, a model stays with one of them. */
+export interface CalmModelOptions {
   /** `step` for the backbone and the first candidate in one call; otherwise `backbone`, and `draw` for all candidates. */
   readonly fusedStep: boolean;
   /** `head` and `decoder` one after the other instead of `draw`. */
   readonly splitDraw: boolean;
+  readonly noise: NoiseSource;
 }
 
 /** Times and calls of one step, added up while it runs. */
@@ -40,6 +44,7 @@ export class CalmModel implements LanguageModel {
   readonly contextChunks: number;
   readonly slotCount: number;
   readonly #manifest: CalmManifest;
+  readonly #noise: NoiseSource;
   readonly #cache: KvCache;
   readonly #prefill: Prefill;
   readonly #decode: Decode;
@@ -47,9 +52,10 @@ export class CalmModel implements LanguageModel {
   readonly #owned = new HandleStack();
 
   /** Takes ownership of `sessions`, and closes them where it throws. */
-  constructor(sessions: PackageSessions, manifest: CalmManifest, size: CacheSize, graphs: CalmGraphs) {
+  constructor(sessions: PackageSessions, manifest: CalmManifest, size: CacheSize, options: CalmModelOptions) {
     const own = <T extends Closable>(thing: T): T => this.#owned.own(thing);
     own(sessions);
+    this.#noise = options.noise;
     this.chunkSize = manifest.chunk_size;
     this.vocabSize = manifest.vocab_size;
     this.contextChunks = size.contextChunks;
@@ -57,14 +63,14 @@ export class CalmModel implements LanguageModel {
     this.#manifest = manifest;
     try {
       const backbone = sessions.open('backbone');
-      const decodeSession = graphs.fusedStep ? sessions.open('step') : backbone;
+      const decodeSession = options.fusedStep ? sessions.open('step') : backbone;
       this.#cache = own(new KvCache(sessions.environment, backbone.deviceAllocator, manifest, size));
       const states = size.slots * manifest.backbone.hidden_size;
       const element = activationElementType(manifest);
       const hidden = own(new TensorBuffer(backbone.deviceAllocator, element, states));
       this.#prefill = own(new Prefill(backbone, this.#cache, manifest.chunk_size));
-      this.#decode = own(new Decode(decodeSession, graphs.fusedStep, manifest, this.#cache, hidden));
-      this.#draw = own(new CandidateDraw(sessions, manifest, hidden, graphs.splitDraw));
+      this.#decode = own(new Decode(decodeSession, options.fusedStep, manifest, this.#cache, hidden));
+      this.#draw = own(new CandidateDraw(sessions, manifest, hidden, options.splitDraw));
       sessions.trim();
     } catch (error) {
       this.close();
@@ -136,6 +142,6 @@ export class CalmModel implements LanguageModel {
   #fillNoise(noise: Float32Array, index: number, row: DecodeRow, candidate: number): void {
     const size = this.#manifest.head.noise_size;
     const { seed, choice } = row.sampling;
-    fillNoise(noise, index * size, size, { seed, choice, step: row.step, candidate });
+    this.#noise(noise, index * size, size, { seed, choice, step: row.step, candidate });
   }
 }

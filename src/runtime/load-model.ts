@@ -1,5 +1,6 @@
 /** From a model package to a model that the engine can run. */
-import { CalmModel } from './calm-model.js';
+import { fillNoise } from '../sampler/noise.js';
+import { CalmModel, type NoiseSource } from './calm-model.js';
 import { chooseDevice, type DeviceRequest } from './device.js';
 import { type CacheOptions, cacheSize } from './kv-cache.js';
 import type { LanguageModel } from './model.js';
@@ -17,6 +18,8 @@ export interface LoadOptions extends Partial<CacheOptions> {
   readonly device?: DeviceRequest | undefined;
   /** Runs backbone, head and decoder apart instead of the fused graphs; CALM only. For verification. */
   readonly split?: boolean | undefined;
+  /** Where a CALM's noise comes from: the request's seed by default, a recording for verification. */
+  readonly noise?: NoiseSource | undefined;
 }
 
 export interface LoadedModel {
@@ -49,5 +52,10 @@ export function loadModel(
   const split = options.split ?? false;
   // Every session on a device holds its own copy of its weights, so there the fused step would double the backbone's.
   const graphs = { fusedStep: !split && device === 'cpu', splitDraw: split };
-  return { model: new CalmModel(sessions, manifest, size, graphs), device, note, stepWeightBytes };
+  return {
+    model: new CalmModel(sessions, manifest, size, { ...graphs, noise: options.noise ?? fillNoise }),
+    device,
+    note,
+    stepWeightBytes,
+  };
 }

@@ -12,6 +12,7 @@ import type { OrtEnvironment } from './environment.js';
 import { Handle, type Pointer } from './handle.js';
 import koffi from './koffi.js';
 import type { OrtLibrary } from './library.js';
+import { readTypeAndShape } from './tensor-info.js';
 
 export type Device = 'cpu' | 'cuda';
 
@@ -126,7 +127,12 @@ export class Tensor extends Handle {
   readonly elementType: ElementType;
   readonly shape: readonly number[];
 
-  constructor(library: OrtLibrary, pointer: Pointer, elementType: ElementType, shape: readonly number[]) {
+  private constructor(
+    library: OrtLibrary,
+    pointer: Pointer,
+    elementType: ElementType,
+    shape: readonly number[],
+  ) {
     super('tensor', pointer, handle => library.api.ReleaseValue(handle));
     this.library = library;
     this.elementType = elementType;
@@ -149,6 +155,20 @@ export class Tensor extends Handle {
       ),
     );
     return new Tensor(library, pointer, type, shape);
+  }
+
+  /** Takes ownership of an OrtValue that ONNX Runtime made. */
+  static taken(library: OrtLibrary, pointer: Pointer): Tensor {
+    const info = library.make('read a tensor', out => library.api.GetTensorTypeAndShape(pointer, out));
+    try {
+      const { elementType, shape } = readTypeAndShape(library, info, 'output');
+      return new Tensor(library, pointer, elementType, shape);
+    } catch (error) {
+      library.api.ReleaseValue(pointer);
+      throw error;
+    } finally {
+      library.api.ReleaseTensorTypeAndShapeInfo(info);
+    }
   }
 
   /** A copy of the elements. CPU tensors only. */

@@ -1,9 +1,9 @@
 /** What a session is made with: optimization, the shared thread pool, the shared weights, the device. */
 
+import type { GraphSource } from './graph-source.js';
 import { buildOwned, Handle } from './handle.js';
 import type { OrtLibrary } from './library.js';
 import type { Device } from './memory.js';
-import type { GraphSource } from './session.js';
 
 /** ORT_ENABLE_ALL of GraphOptimizationLevel. */
 const ALL_OPTIMIZATIONS = 99;

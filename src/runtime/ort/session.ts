@@ -1,23 +1,13 @@
 /** One graph, loaded and ready to run. */
 import { CalmError } from '../../errors.js';
+import { describeSession } from './describe-session.js';
 import type { OrtEnvironment } from './environment.js';
+import type { GraphSource } from './graph-source.js';
 import { Handle, HandleStack, type Pointer } from './handle.js';
 import type { OrtLibrary } from './library.js';
 import { Allocator, type Device, MemoryInfo } from './memory.js';
 import { configureSession } from './session-options.js';
-import { describeSession, type TensorInfo } from './tensor-info.js';
-import type { Weights } from './weights.js';
-
-/** A graph as its package stores it. */
-export interface GraphSource {
-  /** For messages: the file's path. */
-  readonly file: string;
-  /** The ONNX model, without its weights. */
-  readonly model: Uint8Array;
-  /** Names of the tensors in `weights` that the graph uses. */
-  readonly initializers: readonly string[];
-  readonly weights: Weights;
-}
+import type { TensorInfo } from './tensor-info.js';
 
 /** Owner of an OrtSession. Buffers from its allocators must be closed before it. */
 export class Session extends Handle {

@@ -1,0 +1,13 @@
+/** What a session is made from. */
+import type { Weights } from './weights.js';
+
+/** A graph as its package stores it. */
+export interface GraphSource {
+  /** For messages: the file's path. */
+  readonly file: string;
+  /** The ONNX model, without its weights. */
+  readonly model: Uint8Array;
+  /** Names of the tensors in `weights` that the graph uses. */
+  readonly initializers: readonly string[];
+  readonly weights: Weights;
+}
