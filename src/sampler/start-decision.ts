@@ -1,7 +1,8 @@
 /** Which algorithm decides at which temperature. */
 import type { ChunkDecision } from './decision.js';
+import { lazyPoolDecision } from './lazy-pool.js';
 import { pluralityDecision } from './plurality.js';
-import { poolDecision, type Sharpening } from './pool.js';
+import { poolDecision } from './pool.js';
 import type { SamplingSettings } from './settings.js';
 import { singleDraw } from './single-draw.js';
 import { RandomStream } from './uniform.js';
@@ -14,17 +15,18 @@ const RECIPROCAL_TOLERANCE = 0.005;
  * seed and the choice it keys every random number, so the same call makes the same decision.
  */
 export function startDecision(settings: SamplingSettings, step: number): ChunkDecision {
-  if (settings.temperature === 0) return pluralityDecision(settings.numCandidates);
-  const sharpening = sharpeningOf(settings.temperature);
-  if (sharpening.kind === 'integer' && sharpening.n === 1) return singleDraw();
-  const random = new RandomStream({ seed: settings.seed, choice: settings.choice, step });
-  return poolDecision(settings.numCandidates, sharpening, random.next());
+  const { temperature, numCandidates, seed, choice } = settings;
+  if (temperature === 0) return pluralityDecision(numCandidates);
+  const n = reciprocal(temperature);
+  if (n === 1) return singleDraw();
+  const random = new RandomStream({ seed, choice, step });
+  return n === undefined
+    ? poolDecision(numCandidates, 1 / temperature, random.next())
+    : lazyPoolDecision(numCandidates, n, random);
 }
 
-/** The power 1/T of a temperature T > 0, as an integer where T is within 0.5 % of its reciprocal. */
-export function sharpeningOf(temperature: number): Sharpening {
+/** The integer n with T = 1/n, within 0.5 %, if there is one; T > 0. */
+export function reciprocal(temperature: number): number | undefined {
   const n = Math.max(1, Math.round(1 / temperature));
-  return Math.abs(temperature * n - 1) <= RECIPROCAL_TOLERANCE
-    ? { kind: 'integer', n }
-    : { kind: 'real', exponent: 1 / temperature };
+  return Math.abs(temperature * n - 1) <= RECIPROCAL_TOLERANCE ? n : undefined;
 }

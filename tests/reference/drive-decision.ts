@@ -1,0 +1,35 @@
+/** Runs a decision to its end with candidates from a function, as a model would. */
+import type { Chunk, ChunkChoice, ChunkDecision } from '../../src/sampler/decision.js';
+import { RandomStream } from '../../src/sampler/uniform.js';
+
+/** `draw` is called with the candidates' numbers, in order, each once. */
+export function driveDecision(decision: ChunkDecision, draw: (candidate: number) => Chunk): ChunkChoice {
+  let drawn = 0;
+  let wish = decision.next([]);
+  while (!wish.done) {
+    if (!(Number.isInteger(wish.value) && wish.value >= 1)) throw new Error(`a wish for ${wish.value}`);
+    wish = decision.next(Array.from({ length: wish.value }, () => draw(drawn++)));
+  }
+  return wish.value;
+}
+
+/** A source of independent chunks of one token; token i has probability law[i]. */
+export function sourceOf(law: readonly number[], seed: number): (candidate: number) => Chunk {
+  const random = new RandomStream({ seed, choice: 7, step: 7 });
+  let sum = 0;
+  const cumulative = law.map(probability => {
+    sum += probability;
+    return sum;
+  });
+  return () => {
+    const target = random.next() * sum;
+    let low = 0;
+    let high = law.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (target < cumulative[middle]!) high = middle;
+      else low = middle + 1;
+    }
+    return [low];
+  };
+}
