@@ -3,39 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CalmError } from '../errors.js';
+import { type BackboneConfig, backboneConfig, backboneSchema } from './config-backbone.js';
+import { parseFields, requireSilu } from './config-fields.js';
 
-/** Llama 3's frequency-dependent stretching of the rotary embedding (transformers `rope_type: "llama3"`). */
-export interface Llama3RopeScaling {
-  readonly factor: number;
-  readonly lowFreqFactor: number;
-  readonly highFreqFactor: number;
-  /** Context length, in positions, of the training before the stretching. */
-  readonly originalMaxPositions: number;
-}
-
-/** Sizes of a Llama backbone; both a CALM and a token model have one. */
-export interface BackboneConfig {
-  readonly hiddenSize: number;
-  readonly intermediateSize: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headSize: number;
-  readonly vocabSize: number;
-  /** Longest context in positions: chunks for a CALM, tokens for a token model. */
-  readonly maxPositions: number;
-  readonly rmsEps: number;
-  readonly ropeTheta: number;
-  readonly ropeScaling: Llama3RopeScaling | null;
-  readonly tieWordEmbeddings: boolean;
-  readonly attentionBias: boolean;
-  readonly mlpBias: boolean;
-  readonly bosTokenId: number;
-  readonly eosTokenIds: readonly number[];
-  readonly padTokenId: number | null;
-  /** Cost of the training, forward and backward, where the checkpoint says so (key `training_flops`). */
-  readonly trainingFlops: number | null;
-}
+export type { BackboneConfig, Llama3RopeScaling } from './config-backbone.js';
 
 /** CALM with the energy head (upstream: EnergyTransformer). */
 export interface CalmEnergyConfig extends BackboneConfig {
@@ -70,44 +41,6 @@ export interface AutoencoderConfig {
 export type CheckpointConfig = CalmEnergyConfig | LlamaConfig | AutoencoderConfig;
 
 const count = z.int().positive();
-const tokenId = z.int().nonnegative();
-
-const ropeSchema = z.looseObject({
-  rope_type: z.string().nullish(),
-  /** Name of `rope_type` before transformers 4.43. */
-  type: z.string().nullish(),
-  rope_theta: z.number().positive().nullish(),
-  factor: z.number().min(1).nullish(),
-  low_freq_factor: z.number().positive().nullish(),
-  high_freq_factor: z.number().positive().nullish(),
-  original_max_position_embeddings: count.nullish(),
-});
-
-// transformers writes null for some fields and leaves out others; either way the class's default holds.
-const backboneSchema = z.looseObject({
-  hidden_size: count,
-  intermediate_size: count,
-  num_hidden_layers: count,
-  num_attention_heads: count,
-  num_key_value_heads: count.nullish(),
-  head_dim: count.nullish(),
-  vocab_size: count,
-  max_position_embeddings: count.nullish(),
-  rms_norm_eps: z.number().positive().nullish(),
-  rope_theta: z.number().positive().nullish(),
-  rope_scaling: ropeSchema.nullish(),
-  rope_parameters: ropeSchema.nullish(),
-  partial_rotary_factor: z.number().nullish(),
-  tie_word_embeddings: z.boolean().nullish(),
-  attention_bias: z.boolean().nullish(),
-  mlp_bias: z.boolean().nullish(),
-  hidden_act: z.string().nullish(),
-  bos_token_id: tokenId,
-  eos_token_id: z.union([tokenId, z.array(tokenId)]).nullish(),
-  pad_token_id: z.int().nullish(),
-  training_flops: z.number().positive().nullish(),
-  quantization_config: z.unknown().optional(),
-});
 
 const calmSchema = backboneSchema.extend({
   patch_size: count,
@@ -186,7 +119,7 @@ export function readCheckpointConfig(dir: string): CheckpointConfig {
 export function parseCheckpointConfig(json: unknown, file: string): CheckpointConfig {
   switch (architectureOf(json, file)) {
     case 'calm-energy': {
-      const fields = parse(calmSchema, json, file);
+      const fields = parseFields(calmSchema, json, file);
       return {
         architecture: 'calm-energy',
         ...backboneConfig(fields, file),
@@ -197,9 +130,9 @@ export function parseCheckpointConfig(json: unknown, file: string): CheckpointCo
       };
     }
     case 'llama':
-      return { architecture: 'llama', ...backboneConfig(parse(backboneSchema, json, file), file) };
+      return { architecture: 'llama', ...backboneConfig(parseFields(backboneSchema, json, file), file) };
     case 'autoencoder': {
-      const fields = parse(autoencoderSchema, json, file);
+      const fields = parseFields(autoencoderSchema, json, file);
       requireSilu(fields.hidden_act, file);
       return {
         architecture: 'autoencoder',
@@ -225,7 +158,7 @@ export function parseCheckpointConfig(json: unknown, file: string): CheckpointCo
 }
 
 function architectureOf(json: unknown, file: string): Architecture {
-  const { architectures, model_type } = parse(identitySchema, json, file);
+  const { architectures, model_type } = parseFields(identitySchema, json, file);
   for (const name of architectures ?? []) {
     const architecture = architecturesByClass.get(name);
     if (architecture !== undefined) return architecture;
@@ -238,108 +171,4 @@ function architectureOf(json: unknown, file: string): Architecture {
       `known here; known are ${[...architecturesByClass.keys()].join(', ')}.`,
     { param: 'architectures' },
   );
-}
-
-function backboneConfig(fields: z.infer<typeof backboneSchema>, file: string): BackboneConfig {
-  requireSilu(fields.hidden_act, file);
-  if (fields.quantization_config != null) {
-    fail(
-      file,
-      'quantization_config',
-      'is set: the weights were quantized by another tool; name the original',
-    );
-  }
-  if ((fields.partial_rotary_factor ?? 1) !== 1) {
-    fail(file, 'partial_rotary_factor', `is ${fields.partial_rotary_factor}; only 1 is supported`);
-  }
-  const heads = fields.num_attention_heads;
-  const kvHeads = fields.num_key_value_heads ?? heads;
-  if (heads % kvHeads !== 0) {
-    fail(file, 'num_key_value_heads', `is ${kvHeads}, which does not divide num_attention_heads ${heads}`);
-  }
-  if (fields.head_dim == null && fields.hidden_size % heads !== 0) {
-    fail(file, 'hidden_size', `is ${fields.hidden_size}, no multiple of num_attention_heads ${heads}`);
-  }
-  const headSize = fields.head_dim ?? fields.hidden_size / heads;
-  if (headSize % 2 !== 0) fail(file, 'head_dim', `is ${headSize}; rotary embeddings need an even number`);
-  const eos = fields.eos_token_id ?? [];
-  return {
-    hiddenSize: fields.hidden_size,
-    intermediateSize: fields.intermediate_size,
-    layers: fields.num_hidden_layers,
-    heads,
-    kvHeads,
-    headSize,
-    vocabSize: fields.vocab_size,
-    maxPositions: fields.max_position_embeddings ?? 2048,
-    rmsEps: fields.rms_norm_eps ?? 1e-6,
-    ropeTheta: fields.rope_theta ?? fields.rope_parameters?.rope_theta ?? 10_000,
-    ropeScaling: ropeScaling(fields, file),
-    tieWordEmbeddings: fields.tie_word_embeddings ?? false,
-    attentionBias: fields.attention_bias ?? false,
-    mlpBias: fields.mlp_bias ?? false,
-    ...specialIds(fields, typeof eos === 'number' ? [eos] : eos, file),
-    trainingFlops: fields.training_flops ?? null,
-  };
-}
-
-function specialIds(fields: z.infer<typeof backboneSchema>, eosTokenIds: readonly number[], file: string) {
-  // Some Llama checkpoints write -1 for "no padding token".
-  const padTokenId = fields.pad_token_id != null && fields.pad_token_id >= 0 ? fields.pad_token_id : null;
-  const ids = {
-    bos_token_id: [fields.bos_token_id],
-    eos_token_id: eosTokenIds,
-    pad_token_id: [padTokenId ?? 0],
-  };
-  for (const [field, values] of Object.entries(ids)) {
-    const outside = values.find(id => id >= fields.vocab_size);
-    if (outside !== undefined) {
-      fail(file, field, `is ${outside}, but vocab_size is ${fields.vocab_size}`);
-    }
-  }
-  return { bosTokenId: fields.bos_token_id, eosTokenIds, padTokenId };
-}
-
-function ropeScaling(fields: z.infer<typeof backboneSchema>, file: string): Llama3RopeScaling | null {
-  const rope = fields.rope_scaling ?? fields.rope_parameters;
-  const kind = rope?.rope_type ?? rope?.type ?? 'default';
-  if (rope == null || kind === 'default') return null;
-  if (kind !== 'llama3') {
-    fail(file, 'rope_scaling', `has the type ${JSON.stringify(kind)}; supported are "default" and "llama3"`);
-  }
-  const required = (
-    key: 'factor' | 'low_freq_factor' | 'high_freq_factor' | 'original_max_position_embeddings',
-  ) => rope[key] ?? fail(file, `rope_scaling.${key}`, 'is missing, which the type "llama3" needs');
-  const scaling = {
-    factor: required('factor'),
-    lowFreqFactor: required('low_freq_factor'),
-    highFreqFactor: required('high_freq_factor'),
-    originalMaxPositions: required('original_max_position_embeddings'),
-  };
-  if (scaling.highFreqFactor <= scaling.lowFreqFactor) {
-    fail(
-      file,
-      'rope_scaling.high_freq_factor',
-      `is ${scaling.highFreqFactor}, not above low_freq_factor ${scaling.lowFreqFactor}`,
-    );
-  }
-  return scaling;
-}
-
-function requireSilu(activation: string | null | undefined, file: string): void {
-  if ((activation ?? 'silu') !== 'silu' && activation !== 'swish') {
-    fail(file, 'hidden_act', `is ${JSON.stringify(activation)}; only "silu" is supported`);
-  }
-}
-
-function parse<T>(schema: z.ZodType<T>, json: unknown, file: string): T {
-  const result = schema.safeParse(json);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  const field = issue.path.join('.');
-  return fail(file, field || '(root)', `is not what it should be: ${issue.message}`);
-}
-
-function fail(file: string, field: string, what: string): never {
-  throw new CalmError('bad_checkpoint', `${file}: ${field} ${what}.`, { param: field });
 }

@@ -4,6 +4,7 @@
  * Opcodes: CPython's Lib/pickletools.py.
  */
 import { CalmError } from '../errors.js';
+import { MARK, NO_LITERAL, PickleInput } from './pickle-input.js';
 
 /** A class or function that a pickle names. `call` is our own code; nothing of the pickle's runs. */
 export interface PickleGlobal {
@@ -19,8 +20,6 @@ export interface PickleWorld {
   persistent(id: unknown): unknown;
 }
 
-const MARK = Symbol('mark');
-const NO_LITERAL = Symbol('no literal');
 const STOP = 0x2e;
 
 /**
@@ -29,100 +28,38 @@ const STOP = 0x2e;
  * @throws CalmError bad_checkpoint for a global that is not known, an opcode that makes objects, or a broken pickle.
  */
 export function unpickle(bytes: Buffer, world: PickleWorld, file: string): unknown {
-  try {
-    return new PickleMachine(bytes, world, file).run();
-  } catch (error) {
-    if (error instanceof CalmError) throw error;
-    // Buffer's own range errors: the pickle ends inside an argument.
-    throw new CalmError(
-      'bad_checkpoint',
-      `${file} holds a pickle that breaks off; download or write it again.`,
-      {
-        cause: error,
-      },
-    );
-  }
+  return new PickleMachine(bytes, world, file).run();
 }
 
 class PickleMachine {
-  readonly #bytes: Buffer;
+  readonly #input: PickleInput;
   readonly #world: PickleWorld;
   readonly #file: string;
   readonly #memo = new Map<number, unknown>();
   readonly #stack: unknown[] = [];
-  #at = 0;
 
   constructor(bytes: Buffer, world: PickleWorld, file: string) {
-    this.#bytes = bytes;
+    this.#input = new PickleInput(bytes, file);
     this.#world = world;
     this.#file = file;
   }
 
   run(): unknown {
     for (;;) {
-      const opcode = this.#uint8();
+      const opcode = this.#input.uint8();
       if (opcode === STOP) return this.#pop();
       this.#execute(opcode);
     }
   }
 
   #execute(opcode: number): void {
-    const literal = this.#literal(opcode);
+    const literal = this.#input.literal(opcode);
     if (literal !== NO_LITERAL) this.#stack.push(literal);
     else if (!this.#compose(opcode) && !this.#name(opcode)) {
       throw this.#bad(
-        `uses the opcode 0x${opcode.toString(16)} at byte ${this.#at - 1}, which no file of tensors needs: ` +
+        `uses the opcode 0x${opcode.toString(16)} at byte ${this.#input.position - 1}, which no file of tensors needs: ` +
           'refused, this reader executes nothing',
       );
-    }
-  }
-
-  /** Opcodes that push a value which stands in the pickle itself. */
-  #literal(opcode: number): unknown {
-    switch (opcode) {
-      case 0x28: // MARK
-        return MARK;
-      case 0x4e: // NONE
-        return null;
-      case 0x88: // NEWTRUE
-        return true;
-      case 0x89: // NEWFALSE
-        return false;
-      case 0x4a: // BININT
-        return this.#take(4).readInt32LE();
-      case 0x4b: // BININT1
-        return this.#uint8();
-      case 0x4d: // BININT2
-        return this.#take(2).readUInt16LE();
-      case 0x8a: // LONG1
-        return longValue(this.#take(this.#uint8()));
-      case 0x8b: // LONG4
-        return longValue(this.#take(this.#uint32()));
-      case 0x47: // BINFLOAT
-        return this.#take(8).readDoubleBE();
-      case 0x58: // BINUNICODE
-        return this.#take(this.#uint32()).toString('utf8');
-      case 0x8c: // SHORT_BINUNICODE
-        return this.#take(this.#uint8()).toString('utf8');
-      case 0x8d: // BINUNICODE8
-        return this.#take(this.#uint64()).toString('utf8');
-      case 0x54: // BINSTRING
-        return this.#take(this.#uint32()).toString('latin1');
-      case 0x55: // SHORT_BINSTRING
-        return this.#take(this.#uint8()).toString('latin1');
-      case 0x42: // BINBYTES
-        return this.#take(this.#uint32());
-      case 0x43: // SHORT_BINBYTES
-        return this.#take(this.#uint8());
-      case 0x8e: // BINBYTES8
-        return this.#take(this.#uint64());
-      case 0x5d: // EMPTY_LIST
-      case 0x29: // EMPTY_TUPLE
-        return [];
-      case 0x7d: // EMPTY_DICT
-        return new Map();
-      default:
-        return NO_LITERAL;
     }
   }
 
@@ -171,28 +108,28 @@ class PickleMachine {
   #name(opcode: number): boolean {
     switch (opcode) {
       case 0x80: // PROTO
-        this.#checkProtocol(this.#uint8());
+        this.#checkProtocol(this.#input.uint8());
         return true;
       case 0x95: // FRAME
-        this.#take(8);
+        this.#input.take(8);
         return true;
       case 0x71: // BINPUT
-        this.#memo.set(this.#uint8(), this.#top());
+        this.#memo.set(this.#input.uint8(), this.#top());
         return true;
       case 0x72: // LONG_BINPUT
-        this.#memo.set(this.#uint32(), this.#top());
+        this.#memo.set(this.#input.uint32(), this.#top());
         return true;
       case 0x94: // MEMOIZE
         this.#memo.set(this.#memo.size, this.#top());
         return true;
       case 0x68: // BINGET
-        this.#stack.push(this.#remembered(this.#uint8()));
+        this.#stack.push(this.#remembered(this.#input.uint8()));
         return true;
       case 0x6a: // LONG_BINGET
-        this.#stack.push(this.#remembered(this.#uint32()));
+        this.#stack.push(this.#remembered(this.#input.uint32()));
         return true;
       case 0x63: // GLOBAL
-        this.#stack.push(this.#global(this.#line(), this.#line()));
+        this.#stack.push(this.#global(this.#input.line(), this.#input.line()));
         return true;
       case 0x93: // STACK_GLOBAL
         this.#stackGlobal();
@@ -296,44 +233,7 @@ class PickleMachine {
     return values;
   }
 
-  #take(count: number): Buffer {
-    const end = this.#at + count;
-    if (end > this.#bytes.length) throw this.#bad(`breaks off at byte ${this.#bytes.length}`);
-    const bytes = this.#bytes.subarray(this.#at, end);
-    this.#at = end;
-    return bytes;
-  }
-
-  #uint8(): number {
-    return this.#take(1).readUInt8();
-  }
-
-  #uint32(): number {
-    return this.#take(4).readUInt32LE();
-  }
-
-  #uint64(): number {
-    return Number(this.#take(8).readBigUInt64LE());
-  }
-
-  #line(): string {
-    const end = this.#bytes.indexOf(0x0a, this.#at);
-    if (end < 0) throw this.#bad(`breaks off at byte ${this.#bytes.length}`);
-    const text = this.#bytes.toString('utf8', this.#at, end);
-    this.#at = end + 1;
-    return text;
-  }
-
   #bad(what: string): CalmError {
     return new CalmError('bad_checkpoint', `${this.#file} holds a pickle that ${what}.`);
   }
-}
-
-/** Two's complement, little endian; a bigint only where a number would lose digits. */
-function longValue(bytes: Buffer): number | bigint {
-  let value = 0n;
-  for (let index = bytes.length - 1; index >= 0; index--) value = (value << 8n) | BigInt(bytes[index]!);
-  value = BigInt.asIntN(bytes.length * 8, value);
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
 }

@@ -66,16 +66,13 @@ describe('against the tokenizers library', () => {
   test.each(kinds)('%s gives the same ids on 10,000 lines in many scripts', kind => {
     const encoding = encodingOf(kind);
     const allIds: number[] = [];
-    for (const { text, lengths } of lines) {
+    const differing = lines.filter(({ text, lengths }) => {
       const ids = encoding.encode(text);
-      const wanted = lengths[kinds.indexOf(kind)];
-      expect(
-        ids.map(id => encoding.tokenBytes(id).length),
-        JSON.stringify(text),
-      ).toEqual(wanted);
-      expect(encoding.decode(ids)).toBe(text);
       allIds.push(...ids);
-    }
+      const ends = ids.map(id => encoding.tokenBytes(id).length);
+      return ends.join() !== lengths[kinds.indexOf(kind)]!.join() || encoding.decode(ids) !== text;
+    });
+    expect(differing).toEqual([]);
     expect(lines).toHaveLength(10_000);
     expect(crc32(Buffer.from(Uint32Array.from(allIds).buffer))).toBe(checksums[kind]);
     encoding.close();

@@ -33,8 +33,8 @@ const modelSchema = z.looseObject({
 type BpeModel = z.infer<typeof modelSchema>;
 
 const fileSchema = z.looseObject({
-  normalizer: z.unknown(),
-  pre_tokenizer: z.unknown(),
+  normalizer: z.unknown().optional(),
+  pre_tokenizer: z.unknown().optional(),
   model: z.looseObject({ type: z.string().nullish() }),
   added_tokens: z.array(z.looseObject({ id: tokenId, content: z.string() })).default([]),
 });
@@ -141,18 +141,19 @@ function isRegular(
 /** tiktoken's merging of one piece with the tokens of ids below `limit`; characters stand for bytes. */
 function mergeBelow(token: string, limit: number, vocabulary: ReadonlyMap<string, number>): string[] {
   const parts = [...token];
+  const idOfPair = (at: number) => vocabulary.get(parts[at]! + parts[at + 1]!) ?? limit;
+  // What each part and its right neighbour would make.
+  const made = Array.from({ length: parts.length - 1 }, (_, at) => idOfPair(at));
   for (;;) {
-    let best = limit;
     let at = -1;
-    for (let index = 0; index + 1 < parts.length; index++) {
-      const id = vocabulary.get(parts[index]! + parts[index + 1]!) ?? limit;
-      if (id < best) {
-        best = id;
-        at = index;
-      }
+    for (let index = 0; index < made.length; index++) {
+      if (made[index]! < (at < 0 ? limit : made[at]!)) at = index;
     }
     if (at < 0) return parts;
     parts.splice(at, 2, parts[at]! + parts[at + 1]!);
+    made.splice(at, 1);
+    if (at < made.length) made[at] = idOfPair(at);
+    if (at > 0) made[at - 1] = idOfPair(at - 1);
   }
 }
 

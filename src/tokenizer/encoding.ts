@@ -93,7 +93,7 @@ export class Encoding {
 
   /** What an ordinary token spells; nothing for special tokens and for ids that the tokenizer does not know. */
   tokenBytes(id: number): Uint8Array {
-    if (!(id >= 0 && id < this.vocabularySize)) return this.#bytes.subarray(0, 0);
+    if (!Number.isInteger(id) || id < 0 || id >= this.vocabularySize) return this.#bytes.subarray(0, 0);
     return this.#bytes.subarray(this.#starts[id], this.#starts[id + 1]);
   }
 
