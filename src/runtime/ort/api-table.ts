@@ -4,7 +4,7 @@
  */
 import type { TypeObject } from 'koffi';
 import type { Pointer } from './handle.js';
-import koffi from './koffi.js';
+import koffi, { type LibraryHandle } from './koffi.js';
 
 /**
  * The version of OrtApi that is asked for. Version 23 brought CopyTensors, the newest entry in the table below;
@@ -153,16 +153,18 @@ export type NativeFunction<Signature> = Signature extends (...args: infer Args) 
 /** The functions of one loaded library. */
 export type OrtApi = {
   readonly [Name in keyof typeof entries]: NativeFunction<SignatureOf<(typeof entries)[Name]>>;
+} & {
+  /** Held because koffi unloads a library whose handle is collected, though functions in it are still in use. */
+  readonly library: LibraryHandle;
 };
 
 /** Reads the functions out of an OrtApi table. */
-export function readApiTable(table: Pointer): OrtApi {
+export function readApiTable(library: LibraryHandle, table: Pointer): OrtApi {
   const length = Math.max(...Object.values(entries).map(entry => entry.position)) + 1;
   const addresses = koffi.decode(table, pointer, length) as Pointer[];
-  return Object.fromEntries(
-    Object.entries(entries).map(([name, entry]) => [
-      name,
-      koffi.decode(addresses[entry.position], entry.type),
-    ]),
-  ) as unknown as OrtApi;
+  const functions = Object.entries(entries).map(([name, entry]) => [
+    name,
+    koffi.decode(addresses[entry.position], entry.type),
+  ]);
+  return { ...Object.fromEntries(functions), library } as unknown as OrtApi;
 }

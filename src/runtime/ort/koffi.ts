@@ -10,4 +10,5 @@ const ASYNC_STACK_BYTES = 2 << 20;
 if (koffi.config().async_stack_size !== ASYNC_STACK_BYTES)
   koffi.config({ async_stack_size: ASYNC_STACK_BYTES });
 
+export type { LibraryHandle } from 'koffi';
 export default koffi;

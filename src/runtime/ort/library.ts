@@ -12,7 +12,7 @@ import {
   type Status,
 } from './api-table.js';
 import type { Pointer } from './handle.js';
-import koffi from './koffi.js';
+import koffi, { type LibraryHandle } from './koffi.js';
 
 const libraryNames: Partial<Record<NodeJS.Platform, string>> = {
   linux: 'libonnxruntime.so.1',
@@ -48,11 +48,11 @@ export class OrtLibrary {
   }
 
   /**
-   * Loads a library file, the bundled one if none is named. It stays loaded until the process ends, because its
-   * threads may outlive every session. Throws CalmError 'native' where the file is no usable ONNX Runtime.
+   * Loads a library file, the bundled one if none is named. Throws CalmError 'native' where the file is no usable
+   * ONNX Runtime.
    */
   static load(file: string = bundledLibraryFile()): OrtLibrary {
-    const base = loadApiBase(file);
+    const { handle, base } = loadApiBase(file);
     const [getApiAddress, getVersionAddress] = koffi.decode(base, 'void *', 2) as [Pointer, Pointer];
     const version = koffi.decode(getVersionAddress, getVersionType)() as string;
     const table = koffi.decode(getApiAddress, getApiType)(API_VERSION) as Pointer | null;
@@ -62,7 +62,7 @@ export class OrtLibrary {
         `The library ${file} is ONNX Runtime ${version}; version ${OLDEST_RELEASE} or newer is needed.`,
       );
     }
-    return new OrtLibrary(file, version, readApiTable(table));
+    return new OrtLibrary(file, version, readApiTable(handle, table));
   }
 
   /** Throws CalmError 'native' with ONNX Runtime's own message where a call failed. `doing` completes "could not". */
@@ -91,9 +91,10 @@ export class OrtLibrary {
 const getApiType = koffi.proto('void *', ['uint32_t']);
 const getVersionType = koffi.proto('str', []);
 
-function loadApiBase(file: string): Pointer {
+function loadApiBase(file: string): { handle: LibraryHandle; base: Pointer } {
   try {
-    return koffi.load(file).func('OrtGetApiBase', 'void *', [])() as Pointer;
+    const handle = koffi.load(file);
+    return { handle, base: handle.func('OrtGetApiBase', 'void *', [])() as Pointer };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new CalmError(
