@@ -54,6 +54,7 @@ export function convertCheckpoint(
     opened.push(tensors);
     const model = readModel(options, config, tensors, opened);
     const tokenizer = resolveTokenizer(options.checkpoint, options.tokenizer);
+    if (tokenizer !== null) requireFit(tokenizer.specialTokens, model.config.vocabSize);
     const report = writeModel(
       model,
       {
@@ -64,8 +65,8 @@ export function convertCheckpoint(
         activations,
         replace: options.force ?? false,
         tokenizer,
-        bosTokenId: tokenizer?.bosId ?? model.config.bosTokenId,
-        eosTokenIds: tokenizer?.eosIds ?? model.config.eosTokenIds,
+        bosTokenId: model.config.bosTokenId,
+        eosTokenIds: [...new Set([...model.config.eosTokenIds, ...(tokenizer?.eosIds ?? [])])],
         generationDefaults: readGenerationDefaults(options.checkpoint),
         card: options.card === undefined ? null : readCard(options.card),
       },
@@ -141,6 +142,18 @@ function openAutoencoder(
     );
   }
   return { config, tensors: new CheckpointTensors(tensors, folder) };
+}
+
+/** A tokenizer of another model may name ids that this one has no embedding for. */
+function requireFit(specialTokens: Readonly<Record<string, number>>, vocabSize: number): void {
+  const outside = Object.entries(specialTokens).find(([, id]) => id >= vocabSize);
+  if (outside === undefined) return;
+  throw new CalmError(
+    'bad_tokenizer',
+    `The tokenizer's special token ${outside[0]} has the id ${outside[1]}, but the model's vocab_size is ${vocabSize}: ` +
+      'name the tokenizer that the model was trained with.',
+    { param: 'tokenizer' },
+  );
 }
 
 function readGenerationDefaults(folder: string): GenerationDefaults {

@@ -24,7 +24,6 @@ export interface WriteOptions {
   readonly activations: ActivationType;
   readonly replace: boolean;
   readonly tokenizer: PackageTokenizer | null;
-  /** Replace the configuration's ids, where the tokenizer knows better. */
   readonly bosTokenId: number;
   readonly eosTokenIds: readonly number[];
   readonly generationDefaults: GenerationDefaults;
