@@ -43,3 +43,8 @@ export function byteSize(text: string): number {
 export function collect(value: string, previous: readonly string[] | undefined): string[] {
   return [...(previous ?? []), value];
 }
+
+/** A reader for values with commas between them. */
+export function listOf<Value>(read: (text: string) => Value): (text: string) => Value[] {
+  return text => text.split(',').map(part => read(part.trim()));
+}

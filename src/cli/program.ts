@@ -1,10 +1,12 @@
 /** The command line: which commands there are. What each needs is loaded when it runs. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { registerBench } from './bench.js';
 import { registerConvert } from './convert.js';
 import { registerGenerate } from './generate.js';
 import { registerServe } from './serve.js';
 import { registerSynth } from './synth.js';
+import { registerVerify } from './verify.js';
 
 const about = `
 Start here:
@@ -28,6 +30,8 @@ export function createProgram(): Command {
   registerGenerate(program);
   registerConvert(program);
   registerSynth(program);
+  registerVerify(program);
+  registerBench(program);
   return program;
 }
 

@@ -1,0 +1,120 @@
+/** Single graphs in a bare loop: what the native library needs without the engine, and how a step divides. */
+import { cacheSize, KvCache } from '../../runtime/kv-cache.js';
+import { CacheInputs } from '../../runtime/kv-cache-inputs.js';
+import type { GraphName, Manifest } from '../../runtime/manifest.js';
+import type { ModelPackage } from '../../runtime/open-package.js';
+import { Binding } from '../../runtime/ort/binding.js';
+import { elementCount } from '../../runtime/ort/element-type.js';
+import type { OrtEnvironment } from '../../runtime/ort/environment.js';
+import { type Closable, HandleStack } from '../../runtime/ort/handle.js';
+import type { Device } from '../../runtime/ort/memory.js';
+import { PackageSessions } from '../../runtime/ort/package-sessions.js';
+import type { Session } from '../../runtime/ort/session.js';
+import { TensorBuffer } from '../../runtime/ort/tensor-buffer.js';
+
+/** Milliseconds of one run of each graph with one candidate a row; 0 where the kind of model has no such part. */
+export interface GraphTimes {
+  readonly fusedMs: number;
+  readonly backboneMs: number;
+  /** The energy head, or the token model's output matrix. */
+  readonly headMs: number;
+  readonly decoderMs: number;
+}
+
+const WARMUP_RUNS = 3;
+
+/** Opens the graphs of a package on its own; close it when done. */
+export class GraphTimer implements Closable {
+  readonly #manifest: Manifest;
+  readonly #sessions: PackageSessions;
+  readonly #owned = new HandleStack();
+
+  constructor(environment: OrtEnvironment, source: ModelPackage, device: Device) {
+    this.#manifest = source.manifest;
+    this.#sessions = this.#owned.own(new PackageSessions(environment, source, device));
+  }
+
+  /** Times `runs` runs of each graph for `batch` rows whose caches hold `contextChunks` chunks; the median counts. */
+  async measure(batch: number, contextChunks: number, runs: number): Promise<GraphTimes> {
+    const time = (name: GraphName) => this.#time(name, batch, contextChunks, runs);
+    const isCalm = this.#manifest.kind === 'calm';
+    return {
+      fusedMs: await time('step'),
+      backboneMs: await time('backbone'),
+      headMs: await time(isCalm ? 'head' : 'lm_head'),
+      decoderMs: isCalm ? await time('decoder') : 0,
+    };
+  }
+
+  close(): void {
+    this.#owned.close();
+  }
+
+  async #time(name: GraphName, batch: number, contextChunks: number, runs: number): Promise<number> {
+    const session = this.#sessions.open(name);
+    const temporary = new HandleStack();
+    try {
+      const binding = this.#bind(session, batch, contextChunks, temporary);
+      const times: number[] = [];
+      for (let run = 0; run < WARMUP_RUNS + runs; run += 1) {
+        const start = performance.now();
+        await binding.run();
+        if (run >= WARMUP_RUNS) times.push(performance.now() - start);
+      }
+      return median(times);
+    } finally {
+      temporary.close();
+    }
+  }
+
+  /** Binds every input to zeros of the right shape, and every output but logits that nobody reads. */
+  #bind(session: Session, batch: number, contextChunks: number, temporary: HandleStack): Binding {
+    const binding = temporary.own(new Binding(session));
+    const hasCache = session.inputs.some(input => input.name === 'seqlens_k');
+    if (hasCache) this.#bindCache(session, binding, batch, contextChunks, temporary);
+    const isOwn = (name: string) =>
+      !hasCache || !/^(past|present)\.|^(input_ids|seqlens_k|total_sequence_length)$/.test(name);
+    // In these graphs the first axis counts rows or candidates, and backbone's hidden has one position a row.
+    const shapeOf = (shape: readonly number[]) =>
+      shape.map((length, axis) => (axis === 0 ? batch : length === -1 ? 1 : length));
+    for (const { name, elementType, shape } of session.inputs.filter(input => isOwn(input.name))) {
+      const sized = shapeOf(shape);
+      const buffer = temporary.own(new TensorBuffer(session.hostAllocator, elementType, elementCount(sized)));
+      buffer.integers.fill(0);
+      binding.bindHostInput(name, buffer.tensor(sized));
+    }
+    for (const { name, elementType, shape } of session.outputs.filter(output => isOwn(output.name))) {
+      if (name === 'logits' && session.outputs.some(output => output.name === 'tokens')) continue;
+      const sized = shapeOf(shape);
+      const buffer = temporary.own(new TensorBuffer(session.hostAllocator, elementType, elementCount(sized)));
+      binding.bindOutput(name, buffer.tensor(sized));
+    }
+    return binding;
+  }
+
+  #bindCache(
+    session: Session,
+    binding: Binding,
+    batch: number,
+    contextChunks: number,
+    temporary: HandleStack,
+  ): void {
+    const size = cacheSize(this.#manifest, { slots: batch });
+    const cache = temporary.own(
+      new KvCache(this.#sessions.environment, session.deviceAllocator, this.#manifest, size),
+    );
+    const chunkSize = this.#manifest.chunk_size;
+    const inputs = temporary.own(new CacheInputs(session.hostAllocator, cache, batch * chunkSize));
+    inputs.writeIds(
+      0,
+      Array.from({ length: batch * chunkSize }, (_, index) => index % this.#manifest.vocab_size),
+    );
+    inputs.writeLengths(Array.from({ length: batch }, () => contextChunks + 1));
+    inputs.bind(binding, 0, batch, chunkSize);
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}

@@ -1,0 +1,68 @@
+/** A benchmark's figures as JSON for tools and as a table for people. */
+import type { BenchReport, BenchRow } from './run-bench.js';
+
+/** One JSON object. */
+export function benchJson(report: BenchReport): string {
+  return JSON.stringify({
+    model: report.model,
+    weight_type: report.weightType,
+    threads: report.threads,
+    step_weight_bytes: report.stepWeightBytes,
+    read_bandwidth_bytes_per_second: report.readBandwidthBytesPerSecond,
+    rows: report.rows.map(row => ({
+      batch: row.batch,
+      context_tokens: row.contextTokens,
+      temperature: row.temperature,
+      num_candidates: row.numCandidates,
+      tokens_per_second: row.tokensPerSecond,
+      step_ms: row.stepMs,
+      parts_ms: {
+        backbone: row.graphs.backboneMs,
+        head: row.graphs.headMs,
+        decoder: row.graphs.decoderMs,
+        fused: row.fusedMs,
+        draw: row.drawMs,
+        other: row.otherMs,
+      },
+      raw_fused_ms: row.graphs.fusedMs,
+      draws_per_step: row.drawsPerStep,
+      weight_bytes_per_second: row.weightBytesPerSecond,
+    })),
+  });
+}
+
+type Column = readonly [title: string, cell: (row: BenchRow) => string];
+
+/** A table with one line a point. */
+export function benchText(report: BenchReport): string {
+  const bandwidth = report.readBandwidthBytesPerSecond;
+  const columns: readonly Column[] = [
+    ['batch', row => String(row.batch)],
+    ['T', row => String(row.temperature)],
+    ['N', row => String(row.numCandidates)],
+    ['tokens/s', row => row.tokensPerSecond.toFixed(0)],
+    ['step ms', row => row.stepMs.toFixed(2)],
+    ['fused', row => row.fusedMs.toFixed(2)],
+    ['draw', row => row.drawMs.toFixed(2)],
+    ['other', row => row.otherMs.toFixed(2)],
+    ['other %', row => ((100 * row.otherMs) / row.stepMs).toFixed(1)],
+    ['draws', row => row.drawsPerStep.toFixed(1)],
+    ['| bare: fused', row => row.graphs.fusedMs.toFixed(2)],
+    ['backbone', row => row.graphs.backboneMs.toFixed(2)],
+    ['head', row => row.graphs.headMs.toFixed(2)],
+    ['decoder', row => row.graphs.decoderMs.toFixed(2)],
+    ['| weights GB/s', row => (row.weightBytesPerSecond / 1e9).toFixed(1)],
+    ['of read %', row => ((100 * row.weightBytesPerSecond) / bandwidth).toFixed(0)],
+  ];
+  const lines = [
+    columns.map(([title]) => title),
+    ...report.rows.map(row => columns.map(([, cell]) => cell(row))),
+  ];
+  const widths = columns.map((_, index) => Math.max(...lines.map(line => line[index]?.length ?? 0)));
+  const table = lines.map(line => line.map((cell, index) => cell.padStart(widths[index] ?? 0)).join('  '));
+  const megabytes = (report.stepWeightBytes / 1e6).toFixed(1);
+  const head =
+    `${report.model}: ${report.weightType}, ${report.threads} threads, ${megabytes} MB of weights a step, ` +
+    `this machine reads ${(bandwidth / 1e9).toFixed(1)} GB/s`;
+  return [head, ...table].join('\n');
+}
