@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -63,6 +63,16 @@ describe('openCheckpoint', () => {
     expect([...tensors.read('a', 1, 3)]).toEqual([2, 3]);
     expect([...tensors.read('b')]).toEqual([4]);
     expect(() => tensors.read('c')).toThrow('names no tensor c');
+    tensors.close();
+  });
+
+  test('reads shards that are pickles', () => {
+    const pickle = new URL('../../tests/fixtures/pickle/protocol-2.bin', import.meta.url);
+    copyFileSync(pickle, join(dir, 'pytorch_model-00001-of-00001.bin'));
+    put('pytorch_model.bin.index.json', { weight_map: { scalar: 'pytorch_model-00001-of-00001.bin' } });
+    const { tensors } = openCheckpoint(dir);
+    expect(tensors.names()).toEqual(['scalar']);
+    expect([...tensors.read('scalar')]).toEqual([2.5]);
     tensors.close();
   });
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -92,6 +92,23 @@ describe('values', () => {
     );
     const bits = new Uint32Array(file.read('w').buffer);
     expect(bits.every((value, index) => value === stored[index]! << 16)).toBe(true);
+    file.close();
+  });
+
+  test('rows beyond 4 GiB are read without the rest', () => {
+    const rows = 1_100_000;
+    const rowBytes = 4096;
+    const header = json({ w: tensor('F32', [rows, rowBytes / 4], 0, rows * rowBytes) });
+    const path = write(header);
+    const descriptor = openSync(path, 'r+');
+    const end = 8 + header.length + rows * rowBytes;
+    ftruncateSync(descriptor, end); // A hole: it takes no space on the disk.
+    writeSync(descriptor, bytesOf(Float32Array.of(7)), 0, 4, end - rowBytes);
+    closeSync(descriptor);
+    const file = new SafetensorsFile(path);
+    const values = file.read('w', rows - 2, rows);
+    expect(values).toHaveLength(2048);
+    expect([values[0], values[1023], values[1024], values[1025]]).toEqual([0, 0, 7, 0]);
     file.close();
   });
 

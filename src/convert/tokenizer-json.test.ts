@@ -198,7 +198,17 @@ describe('what tiktoken cannot reproduce is refused', () => {
     expect((error as CalmError).message).toMatch(sentence);
   });
 
-  test('merges written as text, and no merges for whole pieces, are no obstacle', () => {
+  test('a token that no merge reaches is allowed only where whole pieces need no merges', () => {
+    const withUnreachable = (kind: Kind) => {
+      const json = jsonOf(kind);
+      json.model.vocab['Ã\u0100Ã\u0100'] = 5000;
+      return () => convertTokenizerJson(json, 'f');
+    };
+    expect(withUnreachable('gpt-2')).toThrow(/id 5000\) is not what its merges make/);
+    expect(withUnreachable('llama-3')().ranksFile.toString()).toContain('wwDDAA== 5000');
+  });
+
+  test('merges may be written as text', () => {
     const json = jsonOf('gpt-2');
     const asText = {
       ...json,

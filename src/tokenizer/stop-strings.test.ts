@@ -58,7 +58,14 @@ describe('StopStrings', () => {
   });
 
   test('agrees with the definition on all short texts, however they are cut', () => {
-    const stopSets = [['aab', 'ba'], ['abab', 'bb'], ['a'], ['aaaa', 'aba'], ['abb', 'bbb', 'b']];
+    const stopSets = [
+      ['aab', 'ba'],
+      ['abab', 'bb'],
+      ['a'],
+      ['aaaa', 'aba'],
+      ['aaba', 'bb'],
+      ['abb', 'bbb', 'b'],
+    ];
     for (const stops of stopSets) {
       for (let code = 0; code < 1 << 9; code++) {
         const text = Array.from({ length: 9 }, (_, bit) => ((code >> bit) & 1 ? 'a' : 'b')).join('');
