@@ -12,8 +12,8 @@ const SAMPLE_ROWS = 256;
  * with the least error, unless it is above `limit`: then the matrix is stored in a wider type.
  */
 const ERROR_BOUNDS = {
-  8: { wanted: 0.0075, limit: 0.02 },
-  4: { wanted: 0.092, limit: 0.15 },
+  8: { wanted: 0.0075, limit: 0.01 },
+  4: { wanted: 0.092, limit: 0.1 },
 } as const;
 
 export interface FormatConstraints {
