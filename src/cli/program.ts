@@ -1,4 +1,4 @@
-/** The command line: which commands there are. What each needs is loaded when it runs. */
+/** The command line: which commands there are. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { registerBench } from './bench.js';
@@ -29,9 +29,9 @@ export function createProgram(): Command {
   registerServe(program);
   registerGenerate(program);
   registerConvert(program);
-  registerSynth(program);
   registerVerify(program);
   registerBench(program);
+  registerSynth(program);
   return program;
 }
 
