@@ -98,12 +98,6 @@ export class NativeBuffer extends Handle {
     return this.#view;
   }
 
-  /** A typed array over a part of the memory. CPU buffers only. */
-  elements(type: ElementType, byteOffset = 0, length?: number): TensorData {
-    const info = elementTypeInfo(type);
-    return new info.view(this.view, byteOffset, length ?? (this.bytes - byteOffset) / info.bytes);
-  }
-
   /** A tensor over a part of the memory. */
   tensor(type: ElementType, shape: readonly number[], byteOffset = 0): Tensor {
     const end = byteOffset + byteLength(type, shape);

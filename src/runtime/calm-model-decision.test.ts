@@ -1,0 +1,72 @@
+import { expect, it, vi } from 'vitest';
+import type { ChunkDecision } from '../sampler/decision.js';
+import { startDecision } from '../sampler/start-decision.js';
+import { RowDecision } from './calm-model-decision.js';
+import type { DecodeRow } from './model.js';
+
+vi.mock('../sampler/start-decision.js', () => ({ startDecision: vi.fn() }));
+
+const row: DecodeRow = {
+  position: 3,
+  chunk: [1, 2],
+  step: 7,
+  sampling: { temperature: 0.5, numCandidates: 10, seed: 1, choice: 0 },
+};
+
+function start(decision: () => ChunkDecision): RowDecision {
+  vi.mocked(startDecision).mockImplementationOnce(decision);
+  return new RowDecision(row);
+}
+
+it('hands over candidates in the groups that the decision asks for, and counts them', () => {
+  const groups: (readonly (readonly number[])[])[] = [];
+  const decision = start(function* () {
+    groups.push(yield 2);
+    groups.push(yield 1);
+    return { chunk: [9], draws: 3, fallback: false };
+  });
+  expect(decision.missing).toBe(2);
+  decision.give([1]);
+  expect([decision.missing, decision.nextCandidate]).toEqual([1, 1]);
+  decision.give([2]);
+  expect([decision.missing, decision.nextCandidate]).toEqual([1, 2]);
+  expect(decision.outcome).toBeNull();
+  decision.give([3]);
+  expect(groups).toEqual([[[1], [2]], [[3]]]);
+  expect(decision.outcome).toEqual({ chunk: [9], draws: 3, fallback: false });
+  expect(decision.missing).toBe(0);
+  decision.give([4]);
+  expect(decision.nextCandidate).toBe(3);
+});
+
+it('starts the decision of its own row and step', () => {
+  // biome-ignore lint/correctness/useYield: this decision needs no candidate.
+  const decision = start(function* () {
+    return { chunk: [5], draws: 0, fallback: false };
+  });
+  expect(startDecision).toHaveBeenLastCalledWith(row.sampling, 7);
+  expect(decision.outcome).toEqual({ chunk: [5], draws: 0, fallback: false });
+});
+
+it('keeps an error to its row, at the start and later', () => {
+  const failure = new Error('the law never spoke');
+  const early = start(() => {
+    throw failure;
+  });
+  expect(early.outcome).toBe(failure);
+  const late = start(function* () {
+    yield 1;
+    throw failure;
+  });
+  late.give([1]);
+  expect(late.outcome).toBe(failure);
+  expect(late.missing).toBe(0);
+});
+
+it('refuses a wish for no candidate', () => {
+  const decision = start(function* () {
+    yield 0;
+    return { chunk: [], draws: 0, fallback: false };
+  });
+  expect(decision.outcome).toMatchObject({ code: 'internal' });
+});

@@ -1,0 +1,185 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { GoldenPackages } from '../../tests/golden-package.js';
+import { GoldenFile } from '../../tests/reference/golden-file.js';
+import type { ChunkChoice } from '../sampler/decision.js';
+import { type LoadOptions, loadModel } from './load-model.js';
+import type { DecodeRow, LanguageModel } from './model.js';
+import { openPackage } from './open-package.js';
+import { OrtEnvironment } from './ort/environment.js';
+import { OrtLibrary } from './ort/library.js';
+
+const packages = new GoldenPackages();
+const environment = OrtEnvironment.open(OrtLibrary.load(), { threads: 2 });
+const opened: LanguageModel[] = [];
+const directories = {
+  'energy-k4': packages.convert('energy-k4', 'fp32'),
+  'energy-k2-bin-bf16': packages.convert('energy-k2-bin-bf16', 'fp32'),
+};
+afterAll(() => {
+  for (const model of opened) model.close();
+  environment.close();
+  packages.remove();
+});
+
+function open(name: keyof typeof directories, options: LoadOptions = {}): LanguageModel {
+  const source = openPackage(directories[name]);
+  const { model } = loadModel(environment, source, { slots: 8, device: 'cpu', ...options });
+  opened.push(model);
+  return model;
+}
+
+/** The chunks of a step in which no row failed. */
+async function decode(model: LanguageModel, rows: readonly DecodeRow[]): Promise<ChunkChoice[]> {
+  const { choices } = await model.step({ prefill: [], decode: rows });
+  return choices.map(choice => {
+    if (choice instanceof Error) throw choice;
+    return choice;
+  });
+}
+
+const prompts = [3, 1, 9, 2, 14, 5, 7, 2].map((chunks, row) =>
+  Array.from({ length: chunks * 4 }, (_, i) => (i * 37 + row * 101 + 11) % 380),
+);
+
+function row(index: number, temperature: number, numCandidates = 40): DecodeRow {
+  const prompt = prompts[index] as number[];
+  return {
+    position: prompt.length / 4 - 1,
+    chunk: prompt.slice(-4),
+    step: index,
+    sampling: { temperature, numCandidates, seed: 1000 + index, choice: index % 3 },
+  };
+}
+
+/** Everything of a prompt but its last chunk, which is decoded. */
+async function prefill(model: LanguageModel, index: number, slot: number): Promise<void> {
+  const tokens = (prompts[index] as number[]).slice(0, -4);
+  if (tokens.length > 0) await model.step({ prefill: [{ slot, position: 0, tokens }], decode: [] });
+}
+
+describe.each(['energy-k4', 'energy-k2-bin-bf16'] as const)('%s', name => {
+  it.each([
+    ['the fused step', {}],
+    ['backbone, head and decoder apart', { split: true }],
+  ])('generates what PyTorch generated from the same noise, through %s', async (_, options) => {
+    const golden = new GoldenFile(name);
+    const noise = golden.floats('rollout_noise');
+    const size = golden.shape('rollout_noise').at(-1) as number;
+    const model = open(name, {
+      ...options,
+      noise: (out, offset, _size, key) =>
+        out.set(noise.subarray(key.step * size, (key.step + 1) * size), offset),
+    });
+    const prompt = golden.ids('rollout_prompt');
+    const expected = golden.ids('rollout_tokens');
+    golden.close();
+    const chunkSize = model.chunkSize;
+    await model.step({
+      prefill: [{ slot: 0, position: 0, tokens: prompt.slice(0, -chunkSize) }],
+      decode: [],
+    });
+    const generated: number[] = [];
+    let chunk: readonly number[] = prompt.slice(-chunkSize);
+    for (let step = 0; step < expected.length / chunkSize; step += 1) {
+      const position = prompt.length / chunkSize - 1 + step;
+      const sampling = { temperature: 1, numCandidates: 1, seed: 0, choice: 0 };
+      const [choice] = await decode(model, [{ position, chunk, step, sampling }]);
+      chunk = choice?.chunk ?? [];
+      generated.push(...chunk);
+    }
+    expect(generated).toEqual(expected);
+  });
+});
+
+describe('a step', () => {
+  it.each([1, 0.5, 0])(
+    'chooses for each row what it chooses for it alone, at temperature %d',
+    async temperature => {
+      const model = open('energy-k4');
+      const alone: ChunkChoice[] = [];
+      for (const index of prompts.keys()) {
+        await prefill(model, index, 0);
+        alone.push(...(await decode(model, [row(index, temperature)])));
+      }
+      for (const index of prompts.keys()) await prefill(model, index, index);
+      const together = await decode(
+        model,
+        prompts.map((_, index) => row(index, temperature)),
+      );
+      expect(together).toEqual(alone);
+      expect(new Set(together.map(choice => choice.chunk.join())).size).toBeGreaterThan(1);
+    },
+  );
+
+  it('chooses the same through the fused graphs and through their parts', async () => {
+    const results = [];
+    for (const split of [false, true]) {
+      const model = open('energy-k4', { split });
+      for (const index of prompts.keys()) await prefill(model, index, index);
+      results.push(
+        await decode(
+          model,
+          prompts.map((_, index) => row(index, [1, 0.5, 0][index % 3] as number)),
+        ),
+      );
+    }
+    expect(results[1]).toEqual(results[0]);
+  });
+
+  it('prefills some slots and decodes others, with one native call for each part', async () => {
+    const model = open('energy-k4');
+    await prefill(model, 2, 0);
+    const [expected] = await decode(model, [row(2, 1)]);
+    await prefill(model, 0, 1);
+    const { choices, timings } = await model.step({
+      prefill: [{ slot: 0, position: 0, tokens: (prompts[2] as number[]).slice(0, -4) }],
+      decode: [row(2, 1), row(0, 1)],
+    });
+    expect(choices[0]).toEqual(expected);
+    expect(timings.nativeCallCount).toBe(2);
+    expect(timings.prefillMs).toBeGreaterThan(0);
+    expect(timings.decodeMs).toBeGreaterThan(0);
+    expect(timings.drawMs).toBe(0);
+  });
+
+  it('draws many candidates in few calls, all rows together', async () => {
+    const model = open('energy-k4');
+    await prefill(model, 2, 0);
+    await prefill(model, 4, 1);
+    // T = 0.37 is no 1/n: such a decision wants all of its candidates at once, 1500 - 1 a row after the first.
+    const { choices, timings } = await model.step({
+      prefill: [],
+      decode: [row(2, 0.37, 1500), { ...row(4, 0.37, 1500), position: 13 }],
+    });
+    expect(choices).toMatchObject([{ draws: 1500 }, { draws: 1500 }]);
+    expect(timings.nativeCallCount).toBe(1 + Math.ceil((2 * 1499) / 1024));
+  });
+
+  it('refuses a position behind the end of the cache, and goes on working', async () => {
+    const model = open('energy-k4');
+    const behind = { ...row(1, 1), position: model.contextChunks };
+    await expect(model.step({ prefill: [], decode: [behind] })).rejects.toThrow('A row of 65 chunks exceeds');
+    expect(await decode(model, [row(1, 1)])).toHaveLength(1);
+  });
+
+  it("reports ONNX Runtime's own words for an id that no vocabulary has", async () => {
+    const model = open('energy-k4');
+    const wrong = { ...row(1, 1), chunk: [1, 2, 3, 99_999] };
+    await expect(model.step({ prefill: [], decode: [wrong] })).rejects.toThrow(
+      /^ONNX Runtime could not run the graph .*step\.onnx: .*indices element out of data bounds/,
+    );
+  });
+});
+
+describe('moveSlot', () => {
+  it('moves a row with everything that it holds', async () => {
+    const model = open('energy-k4');
+    await prefill(model, 4, 0);
+    const [expected] = await decode(model, [row(4, 1)]);
+    // Row 0 is overwritten by another prompt before row 5 moves onto it.
+    await prefill(model, 4, 5);
+    await prefill(model, 2, 0);
+    model.moveSlot(5, 0, row(4, 1).position);
+    expect(await decode(model, [row(4, 1)])).toEqual([expected]);
+  });
+});
