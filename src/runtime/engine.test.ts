@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
 import { FakeModel } from '../../tests/reference/fake-model.js';
 import { generateNaively } from '../../tests/reference/naive-generator.js';
@@ -178,7 +179,12 @@ describe('ways out', () => {
     gate.open();
     await expect(stream).rejects.toMatchObject({ code: 'aborted' });
     await engine.drain();
-    expect(engine.stats().steps).toBe(before.steps);
+    const { steps, generatedChunks } = engine.stats();
+    expect({ steps, generatedChunks }).toEqual({
+      steps: before.steps,
+      generatedChunks: before.generatedChunks,
+    });
+    expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
   });
 
   test('the next request takes a freed slot in the very next step', async () => {

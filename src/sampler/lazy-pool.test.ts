@@ -53,9 +53,10 @@ describe('on a given pool', () => {
     expect(chiSquareProbability(counts, law)).toBeGreaterThan(FALSE_ALARM);
   });
 
-  test.each([1, 2, 3, 9])('a pool of one chunk gives that chunk (n = %i)', n => {
-    const pool = letters('AAAAAA');
-    expect(driveDecision(lazy(6, n, 0), i => pool[i]!)).toEqual({ chunk: [65], draws: 6, fallback: n > 6 });
+  test.each([1, 2, 3, 9])('a pool of one chunk gives that chunk, after n candidates (n = %i)', n => {
+    const decision = lazyPoolDecision(6, n, randomOf(0), () => 1);
+    const draws = Math.min(n, 6);
+    expect(driveDecision(decision, () => [65])).toEqual({ chunk: [65], draws, fallback: n > 6 });
   });
 
   test('the cascade: where nothing appears three times, pairs decide', () => {

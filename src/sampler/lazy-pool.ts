@@ -20,6 +20,7 @@
 import { binomialRatio } from './binomial.js';
 import { CandidateTree } from './candidate-tree.js';
 import type { Chunk, ChunkDecision } from './decision.js';
+import { LeavesByCount } from './leaves-by-count.js';
 import type { RandomStream } from './uniform.js';
 import { weightedChoice } from './weighted-choice.js';
 
@@ -27,7 +28,7 @@ import { weightedChoice } from './weighted-choice.js';
 export type RoundSize = (drawn: number) => number;
 
 /** Each native call has a fixed cost, each candidate too: rounds grow with what was drawn, which bounds both wastes. */
-const growingRounds: RoundSize = drawn => Math.max(8, Math.ceil(drawn / 2));
+const growingRounds: RoundSize = drawn => Math.max(4, Math.ceil(drawn / 2));
 
 /** Decides by a pool of `poolSize` (N >= 1) candidates at T = 1/n. `random` serves this decision alone. */
 export function* lazyPoolDecision(
@@ -37,21 +38,21 @@ export function* lazyPoolDecision(
   roundSize: RoundSize = growingRounds,
 ): ChunkDecision {
   const tree = new CandidateTree();
+  const groups = new LeavesByCount();
   const fetched: Chunk[] = [];
   let chosen = -1;
   let m = n;
 
   while (chosen === -1) {
     const left = poolSize - tree.size;
-    m = Math.min(m, largestCount(tree) + left);
-    const subset = randomLiveSubset(tree, left, m, random);
-    let { leaf, undrawn } = subset;
+    m = Math.min(m, groups.largest + left);
+    let { leaf, undrawn } = randomLiveSubset(groups, left, m, random);
     while (undrawn > 0) {
       if (tree.size === fetched.length) {
-        const round = Math.min(Math.max(undrawn, roundSize(fetched.length)), poolSize - fetched.length);
-        fetched.push(...(yield round));
+        fetched.push(...(yield Math.min(roundSize(fetched.length), poolSize - fetched.length)));
       }
       const drawn = tree.add(fetched[tree.size]!);
+      groups.raise(drawn, tree.count(drawn));
       if (leaf !== undefined && drawn !== leaf) break;
       leaf = drawn;
       undrawn -= 1;
@@ -61,12 +62,6 @@ export function* lazyPoolDecision(
   return { chunk: tree.chunk(chosen), draws: fetched.length, fallback: m < n };
 }
 
-function largestCount(tree: CandidateTree): number {
-  let largest = 0;
-  for (const leaf of tree.leaves) largest = Math.max(largest, tree.count(leaf));
-  return largest;
-}
-
 /** An m-subset of the places: the leaf that its drawn places hold, if it has any, and how many are undrawn. */
 interface Subset {
   readonly leaf: number | undefined;
@@ -74,22 +69,20 @@ interface Subset {
 }
 
 /** Uniform among the m-subsets whose drawn places agree; `left` places are undrawn. There must be one. */
-function randomLiveSubset(tree: CandidateTree, left: number, m: number, random: RandomStream): Subset {
-  // Those with drawn places of chunk x number C(count_x + left, m) - C(left, m), all terms over the largest.
-  const largest = largestCount(tree) + left;
+function randomLiveSubset(groups: LeavesByCount, left: number, m: number, random: RandomStream): Subset {
+  // Those with drawn places of a chunk drawn c times number C(c + left, m) - C(left, m); all over the largest term.
+  const largest = groups.largest + left;
   const untouched = binomialRatio(left, largest, m);
-  const weightOfCount = new Map<number, number>();
   const weights = [untouched];
-  for (const leaf of tree.leaves) {
-    const count = tree.count(leaf);
-    const weight = weightOfCount.get(count) ?? binomialRatio(count + left, largest, m) - untouched;
-    weightOfCount.set(count, weight);
-    weights.push(weight);
+  for (let count = 1; count <= groups.largest; count += 1) {
+    const leafCount = groups.group(count).length;
+    weights.push(leafCount === 0 ? 0 : leafCount * (binomialRatio(count + left, largest, m) - untouched));
   }
-  const index = weightedChoice(weights, random.next());
-  if (index === 0) return { leaf: undefined, undrawn: m };
-  const leaf = tree.leaves[index - 1]!;
-  return { leaf, undrawn: m - drawnPlaces(tree.count(leaf), left, m, random) };
+  const count = weightedChoice(weights, random.next());
+  if (count === 0) return { leaf: undefined, undrawn: m };
+  const group = groups.group(count);
+  const leaf = group[Math.floor(random.next() * group.length)]!;
+  return { leaf, undrawn: m - drawnPlaces(count, left, m, random) };
 }
 
 /** The number j >= 1 of drawn places in a subset of that kind, with weight C(count, j) C(left, m - j). */
