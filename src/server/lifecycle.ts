@@ -1,9 +1,15 @@
 /** Whether the server takes requests, drains, or has told what still runs to end. */
+import { setMaxListeners } from 'node:events';
 import { CalmError } from '../errors.js';
 
 export class Lifecycle {
   #draining = false;
   readonly #ending = new AbortController();
+
+  constructor() {
+    // Every request listens to it, and Node would take the eleventh for a leak.
+    setMaxListeners(0, this.#ending.signal);
+  }
 
   /** True from the moment on which no new request is taken. */
   get draining(): boolean {

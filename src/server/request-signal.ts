@@ -1,4 +1,5 @@
 /** One abort controller that fires when a request's client goes away or when the server ends it. */
+import { setMaxListeners } from 'node:events';
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import { CalmError } from '../errors.js';
@@ -17,6 +18,8 @@ export interface ServerEnv {
  */
 export function controlRequest(context: Context<ServerEnv>, lifecycle: Lifecycle): AbortController {
   const controller = new AbortController();
+  // Every choice of the request listens to it, and Node would take the eleventh for a leak.
+  setMaxListeners(0, controller.signal);
   const leave = (): void => controller.abort(clientLeft());
   const end = (): void => controller.abort(lifecycle.ending.reason);
   const { signal: clientSignal } = context.req.raw;

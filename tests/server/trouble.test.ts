@@ -35,6 +35,22 @@ describe('a full queue', () => {
   });
 });
 
+describe('many choices and many requests at a time', () => {
+  it('are no leak to Node', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error): number => warnings.push(warning);
+    process.on('warning', note);
+    await using server = await startFakeServer();
+    await Promise.all(
+      Array.from({ length: 12 }, () =>
+        server.client.completions.create({ ...endless, max_tokens: 4, n: 12 }),
+      ),
+    );
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+  });
+});
+
 describe('a step that fails', () => {
   it('is a 500 in the envelope, in the log, and the end of that request only', async () => {
     await using server = await startFakeServer();
