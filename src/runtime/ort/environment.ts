@@ -3,19 +3,20 @@ import { availableParallelism } from 'node:os';
 import { Handle, type Pointer } from './handle.js';
 import type { OrtLibrary } from './library.js';
 
-/** OrtLoggingLevel. */
+/** OrtLoggingLevel. Errors come back as statuses too, so they are not written a second time. */
 const LOG_WARNINGS = 2;
-const LOG_ERRORS = 3;
+const LOG_FATAL = 4;
 
 export interface EnvironmentOptions {
   /** Threads that compute, the calling one included; all cores by default. */
   readonly threads?: number | undefined;
   /**
-   * Whether idle threads of the pool spin for a moment before they sleep. It saves wake-ups between the operators
-   * of a graph, but the spinning goes on after a run and takes a core from the JavaScript thread.
+   * Whether idle threads of the pool spin for a moment before they sleep; off by default. It saves wake-ups between the
+   * operators of a graph, but the spinning takes cores from whoever else wants them, the JavaScript thread first: with
+   * two threads on two cores that another process shared, a step took twice as long with it.
    */
   readonly spin?: boolean | undefined;
-  /** Lets ONNX Runtime write its warnings to standard error. */
+  /** Lets ONNX Runtime write its warnings and errors to standard error. */
   readonly logWarnings?: boolean | undefined;
 }
 
@@ -38,7 +39,7 @@ export class OrtEnvironment extends Handle {
       library.check(api.SetGlobalIntraOpNumThreads(threading, threads), `use ${threads} threads`);
       library.check(api.SetGlobalInterOpNumThreads(threading, 1), 'use one operator at a time');
       library.check(api.SetGlobalSpinControl(threading, options.spin ? 1 : 0), 'set spinning');
-      const level = options.logWarnings ? LOG_WARNINGS : LOG_ERRORS;
+      const level = options.logWarnings ? LOG_WARNINGS : LOG_FATAL;
       const pointer = library.make('create its environment', out =>
         api.CreateEnvWithGlobalThreadPools(level, 'calm', threading, out),
       );
