@@ -86,7 +86,7 @@ def main() -> None:
             "training": facts,
         }
         written = COMMON | LLAMA | special_ids(vocabulary) | asdict(model.shape) | own
-        generation = {"temperature": section.temperature, "max_new_tokens": section.max_new_tokens}
+        generation = {"temperature": section.temperature, "max_tokens": section.max_tokens}
         write_folder(config.run / "baseline", written, official_tensors(model), config.run / "tokenizer", generation)
 
     folder = config.run / "training" / "baseline"

@@ -104,7 +104,8 @@ def main() -> None:
 
     def export(facts: dict) -> None:
         written = checkpoint_config(config, model, vocabulary, facts)
-        generation = {"temperature": section.temperature, "max_new_tokens": section.max_new_tokens}
+        names = ("temperature", "num_candidates", "max_tokens")
+        generation = {name: getattr(section, name) for name in names}
         write_folder(config.run / "checkpoint", written, official_tensors(model), config.run / "tokenizer", generation)
 
     tokens_per_step = section.rows * section.row_chunks * config.patch_size

@@ -77,8 +77,10 @@ class CalmSection(OptimSection):
     beta: float = 1.0
     dropout: float = 0.05
     auxiliary_weight: float = 1.0
+    # generation_config.json: what the server assumes where a request says nothing.
     temperature: float = 0.5
-    max_new_tokens: int = 512
+    num_candidates: int = 200
+    max_tokens: int = 512
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class BaselineSection(OptimSection):
     max_position_embeddings: int = 1024
     dropout: float = 0.05
     temperature: float = 0.7
-    max_new_tokens: int = 512
+    max_tokens: int = 512
 
 
 @dataclass(frozen=True)
