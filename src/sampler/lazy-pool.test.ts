@@ -3,7 +3,7 @@ import { expectedPoolLaw, poolLaw } from '../../tests/reference/algorithm-2.js';
 import { chiSquareProbability, tally, twoSampleProbability } from '../../tests/reference/chi-square.js';
 import { driveDecision, sourceOf } from '../../tests/reference/drive-decision.js';
 import type { Chunk, ChunkDecision } from './decision.js';
-import { lazyPoolDecision } from './lazy-pool.js';
+import { drawnPlaces, lazyPoolDecision } from './lazy-pool.js';
 import { RandomStream } from './uniform.js';
 import { weightedChoice } from './weighted-choice.js';
 
@@ -169,3 +169,35 @@ test('large pools and large n stay finite', () => {
     expect(choice.fallback).toBe(n > 200);
   }
 });
+
+test.each([
+  {
+    count: 4,
+    left: 5,
+    m: 3,
+    ways: [
+      [1, 4 * 10],
+      [2, 6 * 5],
+      [3, 4],
+    ],
+  },
+  {
+    count: 6,
+    left: 2,
+    m: 4,
+    ways: [
+      [2, 15],
+      [3, 20 * 2],
+      [4, 15],
+    ],
+  },
+  { count: 1, left: 9, m: 2, ways: [[1, 9]] },
+] as const)(
+  'a random subset of $m touches as many of $count drawn places as the ways to choose them',
+  ({ count, left, m, ways }) => {
+    const total = ways.reduce((sum, [, n]) => sum + n, 0);
+    const law = new Map(ways.map(([j, n]) => [String(j), n / total] as const));
+    const counts = tally(10_000, trial => String(drawnPlaces(count, left, m, randomOf(trial))));
+    expect(chiSquareProbability(counts, law)).toBeGreaterThan(FALSE_ALARM);
+  },
+);

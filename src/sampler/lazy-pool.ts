@@ -85,8 +85,11 @@ function randomLiveSubset(groups: LeavesByCount, left: number, m: number, random
   return { leaf, undrawn: m - drawnPlaces(count, left, m, random) };
 }
 
-/** The number j >= 1 of drawn places in a subset of that kind, with weight C(count, j) C(left, m - j). */
-function drawnPlaces(count: number, left: number, m: number, random: RandomStream): number {
+/**
+ * The number j >= 1 of drawn places in a random m-subset that touches some of a chunk's `count` drawn places and,
+ * of the `left` undrawn ones, any: chosen with weight C(count, j) C(left, m - j).
+ */
+export function drawnPlaces(count: number, left: number, m: number, random: RandomStream): number {
   const smallest = Math.max(1, m - left);
   const largest = Math.min(count, m);
   const logWeights = [0];
