@@ -93,6 +93,11 @@ const calmVariants: readonly CalmVariant[] = [
   { name: 'K = 1', calm: { chunkSize: 1 }, autoencoder: { chunkSize: 1 } },
   { name: 'K = 3, three head blocks', calm: { chunkSize: 3, headBlocks: 3 }, autoencoder: { chunkSize: 3 } },
   { name: 'K = 8, one head block', calm: { chunkSize: 8, headBlocks: 1 }, autoencoder: { chunkSize: 8 } },
+  {
+    name: 'a vocabulary that is searched in blocks',
+    calm: { vocabSize: 2500 },
+    autoencoder: { vocabSize: 2500 },
+  },
   { name: 'grouped queries', calm: { kvHeads: 2 } },
   { name: 'one key/value head, head size apart from hidden size', calm: { kvHeads: 1, headSize: 32 } },
   { name: 'another rope_theta and rms eps', calm: { ropeTheta: 500_000, rmsEps: 1e-2 } },

@@ -57,7 +57,8 @@ export function writeModel(model: Model, options: WriteOptions, onProgress: Prog
       weightType: options.weights,
       activationType: options.activations,
       onStored: (tensor, elements) => {
-        doneElements += elements;
+        // Rows that pad a table are stored, but are no parameters.
+        doneElements = Math.min(doneElements + elements, totalElements);
         onProgress({ tensor, doneElements, totalElements });
       },
     });

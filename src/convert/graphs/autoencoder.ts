@@ -1,6 +1,11 @@
 /** The autoencoder's two halves: K tokens to the law of a latent, and a latent to K tokens. */
 import type { AutoencoderConfig } from '../config.js';
-import type { AutoencoderParameters, FeedForward } from '../weights/autoencoder-parameters.js';
+import {
+  ARG_MAX_BLOCK,
+  type AutoencoderParameters,
+  type FeedForward,
+} from '../weights/autoencoder-parameters.js';
+import { addArgMax } from './arg-max.js';
 import type { LayerGraph, ResidualStream } from './layers.js';
 
 function addFeedForward(
@@ -21,7 +26,7 @@ function sum(layers: LayerGraph, { residual, update }: ResidualStream): string {
   return update === null ? residual : layers.add(residual, update);
 }
 
-/** latent [N, l] in the activation type -> logits [N * K, V] in the activation type. */
+/** latent [N, l] -> logits [N * K, stored rows of the vocabulary], both in the activation type. */
 export function addDecoderLogits(
   layers: LayerGraph,
   latent: string,
@@ -33,6 +38,31 @@ export function addDecoderLogits(
   const tokens = layers.reshape(layers.linear(chunk, decoder.expand), [-1, config.hiddenSize]);
   const stream = addFeedForward(layers, { residual: tokens, update: null }, decoder.tokenLayers);
   return layers.logits(layers.rmsNorm(stream, decoder.norm).normed, vocabulary);
+}
+
+/** logits of addDecoderLogits -> token ids int64 [N, K]. */
+export function addTokens(
+  layers: LayerGraph,
+  logits: string,
+  { vocabulary }: AutoencoderParameters,
+  { chunkSize, vocabSize }: AutoencoderConfig,
+): string {
+  const { rows: width } = layers.store.table(vocabulary);
+  const tokens = addArgMax(layers.graph, logits, { width, vocabSize, block: ARG_MAX_BLOCK });
+  return layers.reshape(tokens, [-1, chunkSize]);
+}
+
+/** logits of addDecoderLogits -> logits [N, K, V], without the vocabulary's padding. */
+export function addChunkLogits(
+  layers: LayerGraph,
+  logits: string,
+  { vocabulary }: AutoencoderParameters,
+  { chunkSize, vocabSize }: AutoencoderConfig,
+): string {
+  const { rows: width } = layers.store.table(vocabulary);
+  const range = [[0], [vocabSize], [1]].map(bound => layers.graph.int64(bound));
+  const inside = width === vocabSize ? logits : layers.graph.node('Slice', [logits, ...range]);
+  return layers.reshape(inside, [-1, chunkSize, vocabSize]);
 }
 
 /** input_ids int64 [N, K] -> mean and log standard deviation, [N, l] each, in the activation type. */

@@ -5,7 +5,7 @@ import type { GraphBuilder } from '../onnx/graph-builder.js';
 import type { AutoencoderParameters } from '../weights/autoencoder-parameters.js';
 import type { CalmParameters } from '../weights/calm-parameters.js';
 import type { WeightStore } from '../weights/weight-store.js';
-import { addDecoderLogits, addEncoder } from './autoencoder.js';
+import { addChunkLogits, addDecoderLogits, addEncoder, addTokens } from './autoencoder.js';
 import { addDecoderStack } from './backbone.js';
 import { addCandidates, addCondition } from './energy-head.js';
 import { LayerGraph } from './layers.js';
@@ -55,19 +55,17 @@ function buildHead(layers: LayerGraph, parts: CalmModelParts): void {
 function buildDecoder(layers: LayerGraph, parts: CalmModelParts): void {
   const { chunkSize, latentSize, vocabSize } = parts.config;
   const latent = layers.float32Input('latent', ['N', latentSize]);
-  const logits = addDecoderLogits(layers, latent, parts.autoencoder, parts.autoencoderConfig);
-  addTokens(layers, logits, chunkSize, 'N');
-  layers.float32Output('logits', layers.reshape(logits, [-1, chunkSize, vocabSize]), [
-    'N',
-    chunkSize,
-    vocabSize,
-  ]);
+  const { autoencoder, autoencoderConfig } = parts;
+  const logits = addDecoderLogits(layers, latent, autoencoder, autoencoderConfig);
+  const tokens = addTokens(layers, logits, autoencoder, autoencoderConfig);
+  layers.graph.output('tokens', tokens, 'int64', ['N', chunkSize]);
+  const chunkLogits = addChunkLogits(layers, logits, autoencoder, autoencoderConfig);
+  layers.float32Output('logits', chunkLogits, ['N', chunkSize, vocabSize]);
 }
 
 function buildDraw(layers: LayerGraph, parts: CalmModelParts): void {
   const latent = addCandidatesOfRows(layers, parts);
-  const logits = addDecoderLogits(layers, latent, parts.autoencoder, parts.autoencoderConfig);
-  addTokens(layers, logits, parts.config.chunkSize, 'N');
+  addTokensOf(layers, latent, parts, 'N');
 }
 
 function buildEncoder(layers: LayerGraph, parts: CalmModelParts): void {
@@ -86,8 +84,7 @@ function buildStep(layers: LayerGraph, parts: CalmModelParts): void {
   layers.graph.output('hidden', hidden, layers.float, ['B', hiddenSize]);
   const { head } = parts.parameters;
   const latent = addCandidates(layers, addCondition(layers, hidden, head), noise, head);
-  const logits = addDecoderLogits(layers, latent, parts.autoencoder, parts.autoencoderConfig);
-  addTokens(layers, logits, chunkSize, 'B');
+  addTokensOf(layers, latent, parts, 'B');
 }
 
 /** input_ids [B, T*K] -> hidden [B, T, h]. */
@@ -109,7 +106,10 @@ function addCandidatesOfRows(layers: LayerGraph, { config, parameters }: CalmMod
   return addCandidates(layers, condition, noise, parameters.head);
 }
 
-function addTokens(layers: LayerGraph, logits: string, chunkSize: number, rows: string): void {
-  const tokens = layers.reshape(layers.argMax(logits), [-1, chunkSize]);
-  layers.graph.output('tokens', tokens, 'int64', [rows, chunkSize]);
+/** Decodes latents to the graph's output `tokens`. */
+function addTokensOf(layers: LayerGraph, latent: string, parts: CalmModelParts, rows: string): void {
+  const { autoencoder, autoencoderConfig: config } = parts;
+  const logits = addDecoderLogits(layers, latent, autoencoder, config);
+  const tokens = addTokens(layers, logits, autoencoder, config);
+  layers.graph.output('tokens', tokens, 'int64', [rows, config.chunkSize]);
 }

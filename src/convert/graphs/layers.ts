@@ -150,9 +150,4 @@ export class LayerGraph {
   reshape(x: string, shape: readonly number[]): string {
     return this.graph.node('Reshape', [x, this.graph.int64(shape)]);
   }
-
-  /** Index of the largest value of the last axis, the lowest on ties: [N, V] -> int64 [N]. */
-  argMax(x: string): string {
-    return this.graph.node('ArgMax', [x], { attributes: { axis: -1, keepdims: 0, select_last_index: 0 } });
-  }
 }

@@ -35,6 +35,16 @@ export interface AutoencoderParameters {
   };
 }
 
+/** Width of the blocks in which the decoder looks for the largest logit. */
+export const ARG_MAX_BLOCK = 256;
+/** Below this, padding would cost more than the search by blocks saves. */
+const LEAST_BLOCKED_VOCABULARY = 2048;
+
+function vocabularyRows(vocabSize: number): number {
+  if (vocabSize < LEAST_BLOCKED_VOCABULARY) return vocabSize;
+  return Math.ceil(vocabSize / ARG_MAX_BLOCK) * ARG_MAX_BLOCK;
+}
+
 /**
  * Reads an autoencoder; `tensors` starts at its own names (`encoder.`, `decoder.`).
  * @throws CalmError bad_checkpoint where a tensor is missing or has another shape.
@@ -89,6 +99,7 @@ export function readAutoencoder(
       kind: 'vocabulary',
       weight: tensors.matrix(['encoder.embed_tokens.weight', 'decoder.lm_head_weight'], vocabSize, size),
       projects: true,
+      storedRows: vocabularyRows(vocabSize),
     },
     encoder: {
       tokenLayers: stack('encoder.encoder_layers', 0, encoderHalf),

@@ -31,6 +31,12 @@ export function stackRows(matrices: readonly Matrix[]): Matrix {
   };
 }
 
+/** The matrix with copies of its first row below it, up to `rows` rows. */
+export function padRows(matrix: Matrix, rows: number): Matrix {
+  const first: Matrix = { ...matrix, rows: 1 };
+  return stackRows([matrix, ...Array.from({ length: rows - matrix.rows }, () => first)]);
+}
+
 /** Columns `first`..`end` (exclusive) of a matrix. */
 export function columnRange(matrix: Matrix, first: number, end: number): Matrix {
   const columns = end - first;

@@ -36,6 +36,11 @@ export interface Table {
   readonly name: string;
   readonly kind: LayerKind;
   readonly weight: Matrix;
+  /**
+   * Rows in the data file, where they are more than the vocabulary's: copies of row 0, whose logits tie with token
+   * 0's, so that a search for the largest logit may work in whole blocks.
+   */
+  readonly storedRows?: number;
   /** Whether some graph computes logits with it; a table that is only looked up costs no speed and stays wider. */
   readonly projects: boolean;
 }

@@ -6,7 +6,7 @@ import type { StoredTensor } from '../../runtime/manifest.js';
 import type { DataFileWriter } from '../onnx/data-file.js';
 import type { ExternalTensor } from '../onnx/graph-builder.js';
 import { toFloat16 } from './float16.js';
-import { type Matrix, rowBlocks } from './matrix.js';
+import { type Matrix, padRows, rowBlocks } from './matrix.js';
 import type { LayerKind, Linear, Norm, RotaryTables, Table } from './parameters.js';
 import { type BlockFormat, quantizeRows } from './quantize.js';
 import { chooseFormat } from './quantize-choice.js';
@@ -110,7 +110,8 @@ export class WeightStore {
 
   table(table: Table): StoredTable {
     return this.#once(table, () => {
-      const { name, kind, weight } = table;
+      const { name, kind } = table;
+      const weight = padRows(table.weight, table.storedRows ?? table.weight.rows);
       const { rows, columns } = weight;
       const format = this.#format(weight, table.projects ? this.#bits() : this.#bits() && 8, true);
       if (format === undefined) {
