@@ -23,9 +23,11 @@ test('a prompt that fills the context stays as it is', () => {
   expect(alignPrompt(full.slice(1), shape)).toEqual([B, ...full.slice(1)]);
 });
 
-test('at one token a chunk only an empty prompt gets a BOS', () => {
-  expect(alignPrompt([7, 8], { ...shape, chunkSize: 1, contextChunks: 12 })).toEqual([7, 8]);
-  expect(alignPrompt([], { ...shape, chunkSize: 1 })).toEqual([B]);
+test('at one token a chunk, a prompt begins with one BOS', () => {
+  const single = { ...shape, chunkSize: 1, contextChunks: 12 };
+  expect(alignPrompt([7, 8], single)).toEqual([B, 7, 8]);
+  expect(alignPrompt([B, 7, 8], single)).toEqual([B, 7, 8]);
+  expect(alignPrompt([], single)).toEqual([B]);
 });
 
 test.each([[[100]], [[-1]], [[0.5]], [[Number.NaN]]])(

@@ -15,9 +15,9 @@ export interface PromptShape {
 /**
  * Puts BOS tokens in front of a prompt so that it ends on a chunk border.
  *
- * A CALM is trained on documents that begin with 1..K BOS, so a prompt gets 1..K of them: a whole chunk where its
- * length is a multiple of K already, unless it begins with BOS itself or fills the context. At K = 1 every prompt
- * is aligned and stays as it is. An empty prompt is one chunk of BOS.
+ * Models are trained on documents that begin with 1..K BOS, so a prompt gets 1..K of them: a whole chunk where its
+ * length is a multiple of K already, unless it begins with BOS itself or fills the context. An empty prompt is one
+ * chunk of BOS.
  *
  * Throws `invalid_request` for ids outside the vocabulary and `context_length_exceeded` for prompts that do not fit.
  */
@@ -36,7 +36,7 @@ function leadingBosCount(promptTokens: readonly number[], shape: PromptShape): n
   if (promptTokens.length === 0) return chunkSize;
   const startsDocument = promptTokens[0] === bosTokenId;
   const isFull = promptTokens.length === contextChunks * chunkSize;
-  return chunkSize === 1 || startsDocument || isFull ? 0 : chunkSize;
+  return startsDocument || isFull ? 0 : chunkSize;
 }
 
 function checkPrompt(promptTokens: readonly number[], shape: PromptShape): void {

@@ -16,12 +16,7 @@ export function generateNaively(shape: FakeShape, bosTokenId: number, request: G
   const prompt = [...request.promptTokens];
   while (prompt.length === 0 || prompt.length % chunkSize !== 0) prompt.unshift(bosTokenId);
   const beginsAtBorder = prompt.length === request.promptTokens.length;
-  if (
-    beginsAtBorder &&
-    chunkSize > 1 &&
-    prompt[0] !== bosTokenId &&
-    prompt.length < contextChunks * chunkSize
-  ) {
+  if (beginsAtBorder && prompt[0] !== bosTokenId && prompt.length < contextChunks * chunkSize) {
     prompt.unshift(...new Array<number>(chunkSize).fill(bosTokenId));
   }
   const chunks = cut(prompt, chunkSize);
