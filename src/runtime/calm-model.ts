@@ -34,9 +34,9 @@ interface StepClock {
 }
 
 /**
- * Owns the package's sessions, the cache and all buffers. A row's result does not depend on the other rows of the
- * batch: on the CPU its bits are the same alone and in any company. They do depend on one thing: a prompt's last piece
- * of one single chunk goes through another attention kernel than a longer piece would, so pieces should be longer.
+ * Owns the package's sessions, the cache and all buffers. On the CPU a row's bits are the same alone and in any
+ * company, and however its prompt was cut into pieces, as long as the package keeps to the block sizes of
+ * docs/model-package.md.
  */
 export class CalmModel implements LanguageModel {
   readonly chunkSize: number;

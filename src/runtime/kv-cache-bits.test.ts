@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { GoldenPackages } from '../../tests/golden-package.js';
 import { KvCache } from './kv-cache.js';
 import { CacheInputs } from './kv-cache-inputs.js';
+import { Prefill } from './kv-cache-prefill.js';
 import type { CalmManifest } from './manifest.js';
 import { openPackage } from './open-package.js';
 import { Binding } from './ort/binding.js';
@@ -62,6 +63,18 @@ class Runner {
   async decode(chunks: readonly (readonly number[])[], positions: readonly number[]): Promise<Float32Array> {
     const lengths = positions.map(position => position + 1);
     return this.#run('step', 0, chunks, lengths, [chunks.length, this.#width]);
+  }
+
+  /** Prefills as a model does, which asks for no hidden states. */
+  async prefillPieces(slot: number, prompt: readonly number[], cuts: readonly number[]): Promise<void> {
+    const prefill = new Prefill(this.#sessions.open('backbone'), this.#cache, this.chunkSize);
+    let position = 0;
+    for (const length of cuts) {
+      const tokens = prompt.slice(position * this.chunkSize, (position + length) * this.chunkSize);
+      await prefill.run({ slot, position, tokens });
+      position += length;
+    }
+    prefill.close();
   }
 
   prompt(row: number): number[] {
@@ -163,6 +176,19 @@ describe.each(['fp32'] as const)('%s', weights => {
         position += length;
       }
       expect(Float32Array.from(pieces)).toEqual(whole);
+    },
+  );
+
+  it.each([[[47, 1]], [[1, 47]], [[20, 1, 1, 26]], [[31, 17]]])(
+    'decodes to the same bits after a prompt of 48 chunks at once and as %j',
+    async cuts => {
+      const row = promptLengths.indexOf(48);
+      runner.clear();
+      await runner.prefillPieces(0, runner.prompt(row), [48]);
+      const whole = await runner.decode([runner.chunk(row)], [48]);
+      runner.clear();
+      await runner.prefillPieces(0, runner.prompt(row), cuts);
+      expect(await runner.decode([runner.chunk(row)], [48])).toEqual(whole);
     },
   );
 });

@@ -12,6 +12,7 @@ import type { Session } from './ort/session.js';
  */
 export class Prefill implements Closable {
   readonly #session: Session;
+  readonly #cache: KvCache;
   readonly #chunkSize: number;
   readonly #inputs: CacheInputs;
   readonly #bindings = new Map<number, Binding>();
@@ -19,6 +20,7 @@ export class Prefill implements Closable {
 
   constructor(session: Session, cache: KvCache, chunkSize: number) {
     this.#session = session;
+    this.#cache = cache;
     this.#chunkSize = chunkSize;
     this.#inputs = this.#owned.own(
       new CacheInputs(session.hostAllocator, cache, cache.size.contextChunks * chunkSize),
@@ -27,16 +29,28 @@ export class Prefill implements Closable {
 
   /** Appends a piece to its slot's row; one native call. */
   async run(piece: PrefillPiece): Promise<void> {
-    const binding = this.#binding(piece.slot);
-    this.#inputs.bindIds(binding, 1, piece.tokens.length);
-    this.#inputs.writeIds(0, piece.tokens);
-    this.#inputs.writeLengths([piece.position + piece.tokens.length / this.#chunkSize]);
+    const { slot, position, tokens } = this.#lengthen(piece);
+    const binding = this.#binding(slot);
+    this.#inputs.bindIds(binding, 1, tokens.length);
+    this.#inputs.writeIds(0, tokens);
+    this.#inputs.writeLengths([position + tokens.length / this.#chunkSize]);
     await binding.run();
   }
 
   close(): void {
     this.#bindings.clear();
     this.#owned.close();
+  }
+
+  /**
+   * A single chunk would go through another attention kernel, with other rounding, and the text would depend on how
+   * the prompt was cut. So it runs twice over: what the second copy writes behind it is overwritten by whatever comes
+   * next, before anything reads it.
+   */
+  #lengthen(piece: PrefillPiece): PrefillPiece {
+    const { position, tokens } = piece;
+    const isSingle = tokens.length === this.#chunkSize && position + 2 <= this.#cache.size.contextChunks;
+    return isSingle ? { ...piece, tokens: [...tokens, ...tokens] } : piece;
   }
 
   #binding(slot: number): Binding {
