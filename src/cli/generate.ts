@@ -1,23 +1,9 @@
 /** `calm generate`: one completion on the terminal, by the same path as a request to the server. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { CalmError } from '../errors.js';
-import { addModelOptions, type ModelOptions } from './model-options.js';
+import { addModelOptions } from './model-options.js';
 import { numberBetween, wholeNumber } from './option-values.js';
-
-/** Values of the command's options. */
-export interface GenerateOptions extends ModelOptions {
-  readonly model?: string;
-  readonly prompt?: string;
-  readonly promptIds?: readonly number[];
-  readonly maxTokens: number;
-  readonly temperature?: number;
-  readonly seed?: number;
-  readonly numCandidates?: number;
-  readonly echo?: boolean;
-  readonly json?: boolean;
-  /** Undefined: as the terminal is. */
-  readonly stream?: boolean;
-}
+import type { GenerateOptions } from './run-generate.js';
 
 const examples = `
 Examples:

@@ -7,8 +7,23 @@ import { parseBody } from '../server/parse-body.js';
 import type { ServedModel } from '../server/served-model.js';
 import { type Generation, toGeneration } from '../server/to-generation.js';
 import { defaultModels } from './default-models.js';
-import type { GenerateOptions } from './generate.js';
+import type { ModelOptions } from './model-options.js';
 import { openModels } from './open-models.js';
+
+/** Values of `calm generate`'s options. */
+export interface GenerateOptions extends ModelOptions {
+  readonly model?: string;
+  readonly prompt?: string;
+  readonly promptIds?: readonly number[];
+  readonly maxTokens: number;
+  readonly temperature?: number;
+  readonly seed?: number;
+  readonly numCandidates?: number;
+  readonly echo?: boolean;
+  readonly json?: boolean;
+  /** Undefined: as the terminal is. */
+  readonly stream?: boolean;
+}
 
 /** Prints the completion on standard output and its speed on standard error. */
 export async function generate(options: GenerateOptions): Promise<void> {

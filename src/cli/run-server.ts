@@ -2,8 +2,19 @@
 import { Lifecycle } from '../server/lifecycle.js';
 import { listen, type RunningServer } from '../server/listen.js';
 import { type ServedModel, ServedModels } from '../server/served-model.js';
+import type { ModelOptions } from './model-options.js';
 import { type ModelChoice, openModels } from './open-models.js';
-import type { ServeOptions } from './serve.js';
+
+/** Values of `calm serve`'s options. */
+export interface ServeOptions extends ModelOptions {
+  readonly model?: readonly string[];
+  readonly servedModelName?: readonly string[];
+  readonly host: string;
+  readonly port: number;
+  readonly maxWaiting: number;
+  /** Seconds. */
+  readonly shutdownTimeout: number;
+}
 
 /** Above this a request is refused with 413. */
 const maxBodyBytes = 4 * 2 ** 20;

@@ -2,20 +2,10 @@
 import type { Command } from 'commander';
 import { CalmError } from '../errors.js';
 import { defaultModels } from './default-models.js';
-import { addModelOptions, type ModelOptions } from './model-options.js';
+import { addModelOptions } from './model-options.js';
 import type { ModelChoice } from './open-models.js';
 import { collect, wholeNumber } from './option-values.js';
-
-/** Values of the command's options. */
-export interface ServeOptions extends ModelOptions {
-  readonly model?: readonly string[];
-  readonly servedModelName?: readonly string[];
-  readonly host: string;
-  readonly port: number;
-  readonly maxWaiting: number;
-  /** Seconds. */
-  readonly shutdownTimeout: number;
-}
+import type { ServeOptions } from './run-server.js';
 
 const examples = `
 Examples:

@@ -60,7 +60,7 @@ export async function startFakeServer(
 ): Promise<FakeServer> {
   const model = new FakeModel({ slotCount: 8, contextChunks: 512, ...options });
   const maxWaiting = options.maxWaiting ?? 512;
-  const engine = new Engine(model, { bosTokenId, maxWaiting });
+  const engine = new Engine(model, { bosTokenId, maxWaiting, prefillChunksPerStep: 4096 });
   const encoding = (options.hasTokenizer ?? true) ? openByteEncoding() : null;
   let chunksRead = 0;
   const submit: Engine['submit'] = (request, signal) => {

@@ -192,6 +192,7 @@ describe('shutdown', () => {
     expect((await fetch(`${server.url}/health`)).status).toBe(200);
     server.lifecycle.drain();
     const health = await fetch(`${server.url}/health`);
+    expect(health.headers.get('connection')).toBe('close');
     expect([health.status, ((await health.json()) as { status: string }).status]).toEqual([503, 'draining']);
     const refused = await server.client.completions.create(endless).catch(error => error);
     expect(refused).toMatchObject({ status: 503, code: 'shutting_down' });
