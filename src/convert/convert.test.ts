@@ -110,7 +110,7 @@ describe('a package', () => {
     const copy = changed(checkpoint, () => {}, { training_flops: 1.5e18 });
     writeFileSync(
       join(copy, 'generation_config.json'),
-      JSON.stringify({ temperature: 0.5, bos_token_id: 381 }),
+      JSON.stringify({ temperature: 0.5, max_new_tokens: 99, bos_token_id: 381 }),
     );
     convert('described', { checkpoint: copy, weights: 'int8', name: 'small' });
     const read = (file: string): string => readFileSync(join(outFolder('described'), file), 'utf8');
@@ -129,7 +129,11 @@ describe('a package', () => {
       head: { kind: 'energy', noise_size: 8, latent_size: 16 },
       backbone: { hidden_size: 64, layers: 3, heads: 4, kv_heads: 4, head_size: 16, max_positions: 64 },
     });
-    expect(JSON.parse(read('generation_config.json'))).toMatchObject({ temperature: 0.5 });
+    expect(JSON.parse(read('generation_config.json'))).toEqual({
+      temperature: 0.5,
+      max_tokens: 99,
+      bos_token_id: 381,
+    });
     expect(read('README.md')).toMatch(
       /# small[\s\S]*\| attention \| int8, blocks of 64, \w+ \| 6 \| [\d,]+ \| 0\.\d\d % \|/,
     );
@@ -225,6 +229,14 @@ describe('a checkpoint that does not fit is refused in one sentence', () => {
   test('a head size that the attention kernel does not rotate', () => {
     const copy = changed(checkpoint, () => {}, { num_attention_heads: 8, num_key_value_heads: 8 });
     expect(failure({ checkpoint: copy }).message).toContain('is 8; ONNX Runtime');
+  });
+
+  test('generation defaults out of range', () => {
+    const copy = changed(checkpoint, () => {});
+    writeFileSync(join(copy, 'generation_config.json'), JSON.stringify({ temperature: -1 }));
+    expect(failure({ checkpoint: copy }).message).toContain('generation_config.json: temperature is not');
+    writeFileSync(join(copy, 'generation_config.json'), '{');
+    expect(failure({ checkpoint: copy }).message).toContain('is not valid JSON');
   });
 
   test('types that no package has', () => {

@@ -1,10 +1,10 @@
 /** From a Hugging Face checkpoint folder to a model package. */
-import { existsSync, readFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
 import { CalmError } from '../errors.js';
-import { type GenerationDefaults, generationDefaultsSchema } from '../runtime/manifest.js';
 import type { TensorSource } from './checkpoint.js';
 import type { CalmEnergyConfig } from './config.js';
+import { readGenerationDefaults } from './generation-defaults.js';
 import { openCheckpoint } from './hugging-face.js';
 import { type AutoencoderSource, type Model, readCalmModel, readLlamaModel } from './model.js';
 import { resolveTokenizer } from './tokenizer-files.js';
@@ -154,18 +154,6 @@ function requireFit(specialTokens: Readonly<Record<string, number>>, vocabSize: 
       'name the tokenizer that the model was trained with.',
     { param: 'tokenizer' },
   );
-}
-
-function readGenerationDefaults(folder: string): GenerationDefaults {
-  const file = join(folder, 'generation_config.json');
-  if (!existsSync(file)) return {};
-  try {
-    return generationDefaultsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
-  } catch (cause) {
-    throw new CalmError('bad_checkpoint', `${file} is not what it should be: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
 }
 
 function readCard(file: string): string {
