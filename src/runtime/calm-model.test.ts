@@ -179,7 +179,7 @@ describe('moveSlot', () => {
     // Row 0 is overwritten by another prompt before row 5 moves onto it.
     await prefill(model, 4, 5);
     await prefill(model, 2, 0);
-    model.moveSlot(5, 0, row(4, 1).position);
+    await model.moveSlot(5, 0, row(4, 1).position);
     expect(await decode(model, [row(4, 1)])).toEqual([expected]);
   });
 });

@@ -90,8 +90,8 @@ export class CalmModel implements LanguageModel {
     return { choices, timings: clock };
   }
 
-  moveSlot(from: number, to: number, chunks: number): void {
-    this.#cache.moveRow(from, to, chunks);
+  moveSlot(from: number, to: number, chunks: number): void | Promise<void> {
+    return this.#cache.moveRow(from, to, chunks);
   }
 
   close(): void {

@@ -6,7 +6,8 @@ import { byteLength, type ElementType } from './ort/element-type.js';
 import type { OrtEnvironment } from './ort/environment.js';
 import { activationElementType } from './ort/graph-contract.js';
 import { type Closable, HandleStack } from './ort/handle.js';
-import { type Allocator, copyTensors, type NativeBuffer, type Tensor } from './ort/memory.js';
+import type { Allocator, NativeBuffer, Tensor } from './ort/memory.js';
+import { TensorCopy } from './ort/tensor-copy.js';
 
 /** How large a cache shall be. */
 export interface CacheOptions {
@@ -74,6 +75,7 @@ export class KvCache implements Closable {
   readonly #buffers: readonly NativeBuffer[];
   readonly #views = new Map<string, CacheView>();
   readonly #owned = new HandleStack();
+  #copy: TensorCopy | null = null;
 
   constructor(environment: OrtEnvironment, allocator: Allocator, manifest: Manifest, size: CacheSize) {
     const { layers, kv_heads, head_size } = manifest.backbone;
@@ -106,15 +108,23 @@ export class KvCache implements Closable {
   }
 
   /**
-   * Copies the first `chunks` positions of a row onto another row. On the CPU only they are copied, head by head; on
-   * a device ONNX Runtime copies whole rows in one call.
+   * Copies the first `chunks` positions of a row onto another row. On the CPU only they are copied, at once, head by
+   * head; on a device whole rows, by native calls.
    */
-  moveRow(from: number, to: number, chunks: number): void {
+  moveRow(from: number, to: number, chunks: number): void | Promise<void> {
     if (from === to || chunks === 0) return;
-    if (this.#buffers[0]?.memory.device !== 'cpu') {
-      copyTensors(this.#environment, this.#view(from, 1), this.#view(to, 1));
-      return;
-    }
+    const device = this.#buffers[0]?.memory.device ?? 'cpu';
+    if (device === 'cpu') return this.#copyPrefix(from, to, chunks);
+    this.#copy ??= this.#owned.own(new TensorCopy(this.#environment, this.#elementType, device));
+    return this.#copy.copy(this.#view(from, 1), this.#view(to, 1));
+  }
+
+  close(): void {
+    this.#views.clear();
+    this.#owned.close();
+  }
+
+  #copyPrefix(from: number, to: number, chunks: number): void {
     const [kvHeads, contextChunks, headSize] = this.#rowShape;
     // Head sizes are multiples of 16, so every position is whole in 8-byte words.
     const wordsPerChunk = byteLength(this.#elementType, [headSize]) / 8;
@@ -126,11 +136,6 @@ export class KvCache implements Closable {
         words.copyWithin(target, source, source + chunks * wordsPerChunk);
       }
     }
-  }
-
-  close(): void {
-    this.#views.clear();
-    this.#owned.close();
   }
 
   get #rowBytes(): number {

@@ -30,7 +30,7 @@ async function useAll(model: LanguageModel): Promise<void> {
     decode: [{ position: 0, chunk, step: 0, sampling }],
   });
   if (choices[0] instanceof Error) throw choices[0];
-  model.moveSlot(1, 0, 3);
+  await model.moveSlot(1, 0, 3);
 }
 
 /** The error with which a package is refused once it is to be loaded. */

@@ -28,8 +28,6 @@ export interface LoadedModel {
   readonly device: Device;
   /** One line for the log where the wanted device could not be used; null otherwise. */
   readonly note: string | null;
-  /** Bytes of weights that one decode step reads, one candidate a row included. */
-  readonly stepWeightBytes: number;
 }
 
 /**
@@ -45,9 +43,8 @@ export function loadModel(
   const size = cacheSize(manifest, { ...options, slots: options.slots ?? DEFAULT_SLOTS });
   const { device, note } = chooseDevice(environment.library, options.device ?? 'auto', manifest);
   const sessions = new PackageSessions(environment, source, device);
-  const stepWeightBytes = sessions.weightBytes('step');
   if (manifest.kind === 'token') {
-    return { model: new TokenModel(sessions, manifest, size), device, note, stepWeightBytes };
+    return { model: new TokenModel(sessions, manifest, size), device, note };
   }
   const split = options.split ?? false;
   // Every session on a device holds its own copy of its weights, so there the fused step would double the backbone's.
@@ -56,6 +53,5 @@ export function loadModel(
     model: new CalmModel(sessions, manifest, size, { ...graphs, noise: options.noise ?? fillNoise }),
     device,
     note,
-    stepWeightBytes,
   };
 }

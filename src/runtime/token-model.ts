@@ -77,8 +77,8 @@ export class TokenModel implements LanguageModel {
     };
   }
 
-  moveSlot(from: number, to: number, chunks: number): void {
-    this.#cache.moveRow(from, to, chunks);
+  moveSlot(from: number, to: number, chunks: number): void | Promise<void> {
+    return this.#cache.moveRow(from, to, chunks);
   }
 
   close(): void {

@@ -7,13 +7,13 @@ import type { Pointer } from './handle.js';
 import koffi, { type LibraryHandle } from './koffi.js';
 
 /**
- * The version of OrtApi that is asked for. Version 23 brought CopyTensors, the newest entry in the table below;
- * a library answers for its own version and all older ones.
+ * The version of OrtApi that is asked for; a library answers for its own version and all older ones. The table below
+ * needs version 12 only, but the packages' 8-bit matrices need the kernels of 1.22.
  */
-export const API_VERSION = 23;
+export const API_VERSION = 22;
 
 /** The first release of ONNX Runtime that knows API_VERSION. */
-export const OLDEST_RELEASE = '1.23';
+export const OLDEST_RELEASE = '1.22';
 
 /** Null means success; anything else must be released. */
 export type Status = Pointer | null;
@@ -76,7 +76,7 @@ const entries = {
   CreatePrepackedWeightsContainer: status<[Out]>(166, out),
   ReleasePrepackedWeightsContainer: release(167),
   CreateSessionFromArrayWithPrepackedWeightsContainer: status<
-    [Pointer, Uint8Array, number, Pointer, Pointer, Out]
+    [Pointer, Uint8Array, number, Pointer, Pointer | null, Out]
   >(169, pointer, pointer, 'size_t', pointer, pointer, out),
   ReleaseSession: release(95),
 
@@ -114,14 +114,6 @@ const entries = {
   ReleaseValue: release(96),
   GetTensorMutableData: status<[Pointer, Out]>(51, pointer, out),
   GetTensorTypeAndShape: status<[Pointer, Out]>(65, pointer, out),
-  CopyTensors: status<[Pointer, Pointer[], Pointer[], Pointer | null, number]>(
-    386,
-    pointer,
-    pointers,
-    pointers,
-    pointer,
-    'size_t',
-  ),
 
   CreateIoBinding: status<[Pointer, Out]>(134, pointer, out),
   ReleaseIoBinding: release(135),

@@ -9,5 +9,6 @@ export interface GraphSource {
   readonly model: Uint8Array;
   /** Names of the tensors in `weights` that the graph uses. */
   readonly initializers: readonly string[];
-  readonly weights: Weights;
+  /** Null for a graph that has none. */
+  readonly weights: Weights | null;
 }

@@ -8,7 +8,6 @@ import {
   elementTypeInfo,
   type TensorData,
 } from './element-type.js';
-import type { OrtEnvironment } from './environment.js';
 import { Handle, type Pointer } from './handle.js';
 import koffi from './koffi.js';
 import type { OrtLibrary } from './library.js';
@@ -175,21 +174,4 @@ export class Tensor extends Handle {
     const copy = bytes === 0 ? new ArrayBuffer(0) : koffi.view(address, bytes).slice(0);
     return new info.view(copy, 0, elementCount(this.shape));
   }
-}
-
-/** Copies tensors onto tensors of the same shapes; all sources on one device, all targets on one device. */
-export function copyTensors(
-  environment: OrtEnvironment,
-  from: readonly Tensor[],
-  to: readonly Tensor[],
-): void {
-  const { library } = environment;
-  const [sources, targets] = [from, to].map(tensors => tensors.map(tensor => tensor.pointer)) as [
-    Pointer[],
-    Pointer[],
-  ];
-  library.check(
-    library.api.CopyTensors(environment.pointer, sources, targets, null, sources.length),
-    'copy rows of the cache',
-  );
 }

@@ -51,23 +51,6 @@ export class PackageSessions implements Closable {
     return session;
   }
 
-  /**
-   * Bytes of weights that one run of a graph reads: the yardstick for memory bandwidth. An embedding table counts only
-   * where the graph multiplies by it; a lookup reads a few rows.
-   */
-  weightBytes(name: GraphName): number {
-    const { graphs, weights, vocab_size } = this.package.manifest;
-    const isUsed = (graph: GraphName, tensor: string) =>
-      graphs[graph]?.initializers.includes(tensor) ?? false;
-    const isLookedUp = (tensor: string) =>
-      weights.tensors[tensor]?.shape[0] === vocab_size &&
-      isUsed('backbone', tensor) &&
-      (name === 'backbone' || !isUsed('lm_head', tensor));
-    return (graphs[name]?.initializers ?? [])
-      .filter(tensor => !isLookedUp(tensor))
-      .reduce((sum, tensor) => sum + (weights.tensors[tensor]?.bytes ?? 0), 0);
-  }
-
   /** Gives back memory that only the opening of sessions needed; to be called once the wanted ones are open. */
   trim(): void {
     this.#weights.trim();

@@ -4,6 +4,7 @@ import type { GraphSource } from './graph-source.js';
 import { buildOwned, Handle } from './handle.js';
 import type { OrtLibrary } from './library.js';
 import type { Device } from './memory.js';
+import type { Weights } from './weights.js';
 
 /** ORT_ENABLE_ALL of GraphOptimizationLevel. */
 const ALL_OPTIMIZATIONS = 99;
@@ -43,7 +44,7 @@ export function configureSession(library: OrtLibrary, source: GraphSource, devic
     library.check(api.DisablePerSessionThreads(options.pointer), 'share its threads');
     // Patterns are kept for every shape that was ever seen, and candidates come in any number.
     library.check(api.DisableMemPattern(options.pointer), 'turn memory patterns off');
-    addWeights(library, options, source, device);
+    if (source.weights !== null) addWeights(library, options, source, source.weights, device);
     if (device === 'cuda') useCuda(library, options);
     return options;
   });
@@ -55,11 +56,17 @@ export function configureSession(library: OrtLibrary, source: GraphSource, devic
  * has no use for weights that go to another device, and is left out for vectors: the float16 norms pack theirs, but
  * refuse to share it.
  */
-function addWeights(library: OrtLibrary, options: SessionOptions, source: GraphSource, device: Device): void {
+function addWeights(
+  library: OrtLibrary,
+  options: SessionOptions,
+  source: GraphSource,
+  weights: Weights,
+  device: Device,
+): void {
   const { api } = library;
   const doing = `hand the weights to ${source.file}`;
   const names = [...source.initializers];
-  const tensors = names.map(name => source.weights.tensor(name));
+  const tensors = names.map(name => weights.tensor(name));
   const values = tensors.map(tensor => tensor.pointer);
   library.check(api.AddExternalInitializers(options.pointer, names, values, names.length), doing);
   if (device !== 'cpu') return;
@@ -73,7 +80,9 @@ function useCuda(library: OrtLibrary, options: SessionOptions): void {
   const { api } = library;
   const cuda = new CudaOptions(library);
   try {
-    const [keys, values] = [['device_id'], ['0']];
+    // The arena would grow by doubling, and so reserve up to twice the cache.
+    const entries = Object.entries({ device_id: '0', arena_extend_strategy: 'kSameAsRequested' });
+    const [keys, values] = [entries.map(([key]) => key), entries.map(([, value]) => value)];
     library.check(api.UpdateCUDAProviderOptions(cuda.pointer, keys, values, keys.length), 'set CUDA options');
     library.check(
       api.SessionOptionsAppendExecutionProvider_CUDA_V2(options.pointer, cuda.pointer),

@@ -56,7 +56,7 @@ export class Session extends Handle {
           source.model,
           source.model.byteLength,
           options.pointer,
-          source.weights.prepacked,
+          source.weights?.prepacked ?? null,
           out,
         ),
       );
