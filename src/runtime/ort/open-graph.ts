@@ -1,6 +1,5 @@
 /**
- * A graph to be run on plain arrays, for verification and benchmarks. Serving does not come this way: here every run
- * copies its inputs and outputs.
+ * A graph to be run on plain arrays, where speed does not count: every run copies its inputs and outputs.
  */
 import { CalmError } from '../../errors.js';
 import type { GraphName, Manifest } from '../manifest.js';
@@ -31,8 +30,6 @@ export interface GraphRun {
 export class PlainGraph implements Closable {
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
-  /** Bytes of weights that one run reads. */
-  readonly weightBytes: number;
   readonly #sessions: PackageSessions;
   readonly #session: Session;
   readonly #manifest: Manifest;
@@ -43,7 +40,6 @@ export class PlainGraph implements Closable {
     this.#manifest = sessions.package.manifest;
     this.inputs = this.#session.inputs;
     this.outputs = this.#session.outputs;
-    this.weightBytes = sessions.weightBytes(name);
   }
 
   /**
