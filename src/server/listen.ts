@@ -1,9 +1,10 @@
 /** Puts the app on a socket, and takes it off again without cutting off those who still read. */
-import { type Server, STATUS_CODES } from 'node:http';
+import { createServer, type Server, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
+import { getRequestListener } from '@hono/node-server';
 import { CalmError } from '../errors.js';
 import { createApp } from './app.js';
+import { describeError } from './errors.js';
 import type { ServerContext } from './server-context.js';
 
 export interface ListenOptions {
@@ -33,7 +34,7 @@ const farewellMs = 1_000;
 /** @throws CalmError port_in_use, or bad_usage for an address that cannot be listened on */
 export async function listen(context: ServerContext, options: ListenOptions): Promise<RunningServer> {
   const app = createApp(context);
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  const server = createServer(getRequestListener(app.fetch, { errorHandler: refuseUnreadable }));
   server.keepAliveTimeout = keepAliveTimeoutMs;
   server.headersTimeout = headersTimeoutMs;
   server.on('clientError', refuseMalformed);
@@ -90,12 +91,19 @@ async function close(server: Server, { lifecycle }: ServerContext, drainMs: numb
   clearTimeout(closeTimer);
 }
 
+/** A request that cannot be turned into a URL and headers never reaches the app. */
+function refuseUnreadable(): Response {
+  const error = new CalmError('invalid_request', 'The request has an unusable `Host` header or path.');
+  const { status, body } = describeError(error);
+  return Response.json(body, { status });
+}
+
 const malformedStatus: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
-/** What is no HTTP never reaches the app; it gets the same envelope from here. */
+/** What is no HTTP gets the same envelope from here. */
 function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();

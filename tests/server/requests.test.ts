@@ -246,6 +246,14 @@ describe('wrong requests', () => {
     expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '').error.type).toBe('invalid_request_error');
   });
 
+  it('answers an unusable Host header in the envelope', async () => {
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    socket.write('GET /health HTTP/1.1\r\nhost: a b\r\nconnection: close\r\n\r\n');
+    const answer = await readText(socket);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).toContain('"type":"invalid_request_error"');
+  });
+
   it('leaves the server whole', async () => {
     expect((await post({ prompt: 'a', max_tokens: 8, ignore_eos: true })).body.usage).toEqual({
       prompt_tokens: 1,
