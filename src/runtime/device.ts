@@ -19,17 +19,27 @@ export interface DeviceChoice {
  */
 export function chooseDevice(library: OrtLibrary, request: DeviceRequest, manifest: Manifest): DeviceChoice {
   if (request === 'cpu') return { device: 'cpu', note: null };
-  const obstacle = cudaObstacle(library, manifest);
+  const unusable = cudaObstacle(library);
+  if (request === 'auto' && unusable !== null) {
+    return {
+      device: 'cpu',
+      note: `Device auto: ${manifest.name} runs on the CPU, as ONNX Runtime finds no CUDA.`,
+    };
+  }
+  const obstacle = packageObstacle(manifest) ?? unusable;
   if (obstacle === null) return { device: 'cuda', note: null };
   if (request === 'cuda') throw new CalmError('device_unavailable', obstacle, { param: 'device' });
   return { device: 'cpu', note: `Device auto: ${manifest.name} runs on the CPU. ${obstacle}` };
 }
 
-/** Why this package cannot run on CUDA here, and what to do about it; null where it can. */
-function cudaObstacle(library: OrtLibrary, manifest: Manifest): string | null {
-  if (manifest.activation_type !== 'fp16') {
-    return `The package ${manifest.name} computes in float32, but attention runs on CUDA in float16 only; convert it with --weights fp16.`;
-  }
+/** Why this package cannot run on any CUDA device; null where it can. */
+function packageObstacle(manifest: Manifest): string | null {
+  if (manifest.activation_type === 'fp16') return null;
+  return `The package ${manifest.name} computes in float32, but attention runs on CUDA in float16 only; convert it with --weights fp16.`;
+}
+
+/** Why this library cannot use CUDA here, and what to install; null where it can. */
+function cudaObstacle(library: OrtLibrary): string | null {
   try {
     probeCuda(library);
     return null;
