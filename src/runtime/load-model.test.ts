@@ -222,11 +222,7 @@ describe('device', () => {
   it('auto falls back to the CPU with one line that says why', async () => {
     const { model, device, note } = loadModel(environment, openPackage(calm16), { slots: 2 });
     expect(device).toBe('cpu');
-    expect(note).toBe(
-      'Device auto: energy-k2-bin-bf16-fp16 runs on the CPU, as ONNX Runtime finds no CUDA.',
-    );
-      /^Device auto: energy-k2-bin-bf16-fp16 runs on the CPU\. ONNX Runtime could not [^\n]+$/,
-    );
+    expect(note).toBe('Device auto: energy-k2-bin-bf16-fp16 runs on the CPU, as ONNX Runtime finds no CUDA.');
     await useAll(model);
     model.close();
   });
