@@ -2,8 +2,11 @@
 import type { Matrix } from './matrix.js';
 import { type BlockFormat, quantizeRows } from './quantize.js';
 
-/** Block sizes that MatMulNBits computes with int8 activations, largest first: fewer scales, less to read. */
-const BLOCK_SIZES = [128, 64, 32, 16] as const;
+/**
+ * Block sizes by bits, largest first: fewer scales, less to read. MatMulNBits also takes longer blocks, but computes
+ * those in pairs of rows, and a last odd row with other rounding: a text would depend on its company in the batch.
+ */
+const BLOCK_SIZES = { 8: [64, 32, 16], 4: [32, 16] } as const;
 /** Rows looked at to choose a format; the error that is reported comes from all rows. */
 const SAMPLE_ROWS = 256;
 
@@ -41,7 +44,7 @@ function sampleRows(matrix: Matrix): Float32Array {
 export function chooseFormat(matrix: Matrix, constraints: FormatConstraints): BlockFormat | undefined {
   const { bits, float16Scales, symmetricOnly } = constraints;
   const { wanted, limit } = ERROR_BOUNDS[bits];
-  const sizes = BLOCK_SIZES.filter(size => matrix.columns % size === 0);
+  const sizes = BLOCK_SIZES[bits].filter(size => matrix.columns % size === 0);
   if (sizes.length === 0) return undefined;
   const sample = sampleRows(matrix);
   let best: { format: BlockFormat; error: number } | undefined;
