@@ -68,29 +68,37 @@ function changed(
 }
 
 describe('a package', () => {
-  test('holds every tensor once, aligned, and each graph lists what it uses', () => {
-    const { manifest, weightBytes } = convert('layout');
-    const stored = Object.values(manifest.weights.tensors).toSorted((a, b) => a.offset - b.offset);
-    for (const [i, { offset, bytes }] of stored.entries()) {
-      expect(offset % 64).toBe(0);
-      expect(offset + bytes).toBeLessThanOrEqual(stored[i + 1]?.offset ?? weightBytes);
-    }
-    expect(statSync(join(outFolder('layout'), manifest.weights.file)).size).toBe(weightBytes);
-    const checkpointValues = [checkpoint, autoencoder].map(
-      dir => statSync(join(dir, 'model.safetensors')).size,
-    );
-    // The checkpoint holds a second copy of the autoencoder; the package adds the rotary tables.
-    expect(weightBytes).toBeLessThan(checkpointValues[0]! + 64 * stored.length);
-    const graphs = Object.values(manifest.graphs);
-    const used = new Set(graphs.flatMap(({ initializers }) => initializers));
-    expect([...used].sort()).toEqual(Object.keys(manifest.weights.tensors).sort());
-    for (const { file, initializers } of graphs) {
-      const bytes = readFileSync(join(outFolder('layout'), file));
-      for (const name of initializers) expect(bytes.includes(name)).toBe(true);
-    }
-    const { step, backbone, draw } = manifest.graphs;
-    expect(new Set(step!.initializers)).toEqual(new Set([...backbone!.initializers, ...draw!.initializers]));
-  });
+  test.each(['fp32', 'int8'] as const)(
+    'of %s holds every tensor once, aligned, and each graph lists what it uses',
+    weights => {
+      const { manifest, weightBytes } = convert('layout', { weights, force: true });
+      const byOffset = new Map(
+        Object.values(manifest.weights.tensors).map(tensor => [tensor.offset, tensor]),
+      );
+      const stored = [...byOffset.values()].toSorted((a, b) => a.offset - b.offset);
+      for (const [i, { offset, bytes }] of stored.entries()) {
+        expect(offset % 64).toBe(0);
+        expect(offset + bytes).toBeLessThanOrEqual(stored[i + 1]?.offset ?? weightBytes);
+      }
+      expect(statSync(join(outFolder('layout'), manifest.weights.file)).size).toBe(weightBytes);
+      const checkpointValues = [checkpoint, autoencoder].map(
+        dir => statSync(join(dir, 'model.safetensors')).size,
+      );
+      // The checkpoint holds a second copy of the autoencoder; the package adds the rotary tables.
+      expect(weightBytes).toBeLessThan(checkpointValues[0]! + 64 * stored.length);
+      const graphs = Object.values(manifest.graphs);
+      const used = new Set(graphs.flatMap(({ initializers }) => initializers));
+      expect([...used].sort()).toEqual(Object.keys(manifest.weights.tensors).sort());
+      for (const { file, initializers } of graphs) {
+        const bytes = readFileSync(join(outFolder('layout'), file));
+        for (const name of initializers) expect(bytes.includes(name)).toBe(true);
+      }
+      const { step, backbone, draw } = manifest.graphs;
+      expect(new Set(step!.initializers)).toEqual(
+        new Set([...backbone!.initializers, ...draw!.initializers]),
+      );
+    },
+  );
 
   test('stores a tied vocabulary once, quantized or not', () => {
     for (const weights of ['fp32', 'int8', 'int4', 'fp16'] as const) {

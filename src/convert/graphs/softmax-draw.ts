@@ -6,6 +6,8 @@
 import type { GraphBuilder } from '../onnx/graph-builder.js';
 
 const BLOCK = 512;
+/** 1 - 2^-23: a float32 times this is less than it was. */
+const JUST_BELOW_ONE = 1 - 2 ** -23;
 
 export interface SoftmaxDrawInputs {
   /** float32 [B, V]. */
@@ -41,8 +43,14 @@ export function addSoftmaxDraw(graph: GraphBuilder, inputs: SoftmaxDrawInputs): 
     attributes: { axis: 1 },
   });
   const chosen = graph.node('GatherND', [blocks, block], { attributes: { batch_dims: 1 } });
-  const rest = graph.node('Sub', [target, before]);
-  const inBlock = firstAbove(graph, cumulativeSum(graph, chosen), rest, BLOCK);
+  const cumulativeInBlock = cumulativeSum(graph, chosen);
+  // The block's sum and `before` were rounded on other ways, so the rest is brought inside the block's own sum.
+  const last = graph.node('Gather', [cumulativeInBlock, graph.int64([BLOCK - 1])], {
+    attributes: { axis: 1 },
+  });
+  const below = graph.node('Mul', [last, graph.float32(JUST_BELOW_ONE)]);
+  const rest = graph.node('Min', [graph.node('Sub', [target, before]), below]);
+  const inBlock = firstAbove(graph, cumulativeInBlock, graph.node('Max', [rest, graph.float32(0)]), BLOCK);
 
   const start = graph.node('Mul', [block, graph.int64([BLOCK], [])]);
   const token = graph.node('Add', [start, inBlock]);

@@ -98,7 +98,7 @@ export function readAutoencoder(
       name: 'autoencoder.vocabulary',
       kind: 'vocabulary',
       weight: tensors.matrix(['encoder.embed_tokens.weight', 'decoder.lm_head_weight'], vocabSize, size),
-      projects: true,
+      use: 'both',
       storedRows: vocabularyRows(vocabSize),
     },
     encoder: {

@@ -82,7 +82,7 @@ function readChunkInput(tensors: CheckpointTensors, config: CalmEnergyConfig): C
       name: 'input.embedding',
       kind: 'embedding',
       weight: tensors.matrix('transformer.embed_tokens.weight', vocabSize, hidden),
-      projects: false,
+      use: 'lookup',
     },
     expand: read.linear('embed_proj.0', 'expand', 2 * hidden, chunkSize * hidden),
     contract: read.linear('embed_proj.2', 'contract', hidden, 2 * hidden),

@@ -31,6 +31,9 @@ export interface Norm {
   readonly epsilon: number;
 }
 
+/** What graphs do with a table. One that is only looked up costs no speed, and stays wider. */
+export type TableUse = 'lookup' | 'projection' | 'both';
+
 /** A matrix [vocabulary, size]: rows looked up by token id, or logits = x W^T, or both over one copy. */
 export interface Table {
   readonly name: string;
@@ -41,8 +44,7 @@ export interface Table {
    * 0's, so that a search for the largest logit may work in whole blocks.
    */
   readonly storedRows?: number;
-  /** Whether some graph computes logits with it; a table that is only looked up costs no speed and stays wider. */
-  readonly projects: boolean;
+  readonly use: TableUse;
 }
 
 /** Rotary tables, [positions, head size / 2] each. */

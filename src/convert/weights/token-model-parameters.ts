@@ -2,7 +2,7 @@
 import type { LlamaConfig } from '../config.js';
 import type { CheckpointTensors } from './checkpoint-tensors.js';
 import { type LlamaParameters, readLlama } from './llama-parameters.js';
-import type { Table } from './parameters.js';
+import type { Table, TableUse } from './parameters.js';
 
 export interface TokenModelParameters {
   readonly embedding: Table;
@@ -17,17 +17,17 @@ export interface TokenModelParameters {
  */
 export function readTokenModel(tensors: CheckpointTensors, config: LlamaConfig): TokenModelParameters {
   const { vocabSize, hiddenSize, tieWordEmbeddings: tied } = config;
-  const table = (name: string, names: readonly string[], projects: boolean): Table => ({
+  const table = (name: string, names: readonly string[], use: TableUse): Table => ({
     name,
-    kind: projects ? 'vocabulary' : 'embedding',
+    kind: use === 'lookup' ? 'embedding' : 'vocabulary',
     weight: tensors.matrix(names, vocabSize, hiddenSize),
-    projects,
+    use,
   });
   const names = ['model.embed_tokens.weight', 'lm_head.weight'] as const;
-  const embedding = table('embedding', tied ? names : [names[0]], tied);
+  const embedding = table('embedding', tied ? names : [names[0]], tied ? 'both' : 'lookup');
   return {
     embedding,
-    projection: tied ? embedding : table('lm_head', [names[1]], true),
+    projection: tied ? embedding : table('lm_head', [names[1]], 'projection'),
     backbone: readLlama(tensors, 'model.', config),
   };
 }

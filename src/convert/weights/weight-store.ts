@@ -41,7 +41,7 @@ export interface StoredNorm {
   readonly bias: ExternalTensor | null;
 }
 
-/** A dense table is [vocabulary, size]; of a quantized one `rows` is its data as [vocabulary, bytes a row]. */
+/** A dense table is [vocabulary, size]; of a quantized one `lookup` is its data as [vocabulary, bytes a row]. */
 export type StoredTable =
   | {
       readonly form: 'dense';
@@ -110,16 +110,18 @@ export class WeightStore {
 
   table(table: Table): StoredTable {
     return this.#once(table, () => {
-      const { name, kind } = table;
+      const { name, kind, use } = table;
       const weight = padRows(table.weight, table.storedRows ?? table.weight.rows);
       const { rows, columns } = weight;
-      const format = this.#format(weight, table.projects ? this.#bits() : this.#bits() && 8, true);
+      const bits = use === 'lookup' ? this.#bits() && 8 : this.#bits();
+      const format = this.#format(weight, bits, use !== 'projection');
       if (format === undefined) {
         this.#recordDense(name, kind, weight);
         return { form: 'dense', rows, columns, tensor: this.#dense(name, weight) };
       }
-      const matrix = this.#blocks(name, kind, weight, format);
-      const lookup = this.#alias(`${name}.rows`, matrix.data, [rows, (columns * format.bits) / 8]);
+      const flat = [rows, (columns * format.bits) / 8];
+      const matrix = this.#blocks(name, kind, weight, format, use === 'lookup' ? flat : undefined);
+      const lookup = use === 'both' ? this.#alias(`${name}.rows`, matrix.data, flat) : matrix.data;
       return { form: 'blocks', rows, columns, matrix, lookup };
     });
   }
@@ -172,7 +174,13 @@ export class WeightStore {
     this.#records.push({ name, kind, elements, format: null, squaredError: 0, squaredNorm: 0 });
   }
 
-  #blocks(name: string, kind: LayerKind, weight: Matrix, format: BlockFormat): BlockMatrix {
+  #blocks(
+    name: string,
+    kind: LayerKind,
+    weight: Matrix,
+    format: BlockFormat,
+    shape = matrixShape(weight, format),
+  ): BlockMatrix {
     const { rows, columns } = weight;
     const { bits, blockSize } = format;
     const blocks = columns / blockSize;
@@ -193,7 +201,6 @@ export class WeightStore {
         onStored(name, (to - from) * columns);
       }
     }
-    const shape = [rows, blocks, (blockSize * bits) / 8];
     const stored = file.append(`${name}.quantized`, 'uint8', shape, data());
     this.#records.push({ name, kind, elements: rows * columns, format, squaredError, squaredNorm });
     return {
@@ -258,4 +265,9 @@ export class WeightStore {
   #alias(name: string, tensor: StoredTensor, shape: readonly number[]): ExternalTensor {
     return { name, ...this.#options.file.alias(name, tensor, shape) };
   }
+}
+
+/** Shape of MatMulNBits' weights: [outputs, blocks, bytes of a block]. */
+function matrixShape({ rows, columns }: Matrix, { bits, blockSize }: BlockFormat): readonly number[] {
+  return [rows, columns / blockSize, (blockSize * bits) / 8];
 }
