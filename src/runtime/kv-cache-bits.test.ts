@@ -136,7 +136,7 @@ class Runner {
   }
 }
 
-describe.each(['fp32'] as const)('%s', weights => {
+describe.each(['fp32', 'int8', 'int4'] as const)('%s', weights => {
   const runner = new Runner(packages.convert('energy-k4', weights));
   afterAll(() => runner.close());
 
