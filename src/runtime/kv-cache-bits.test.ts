@@ -11,6 +11,7 @@ import type { CalmManifest } from './manifest.js';
 import { openPackage } from './open-package.js';
 import { Binding } from './ort/binding.js';
 import { OrtEnvironment } from './ort/environment.js';
+import { activationElementType } from './ort/graph-contract.js';
 import { HandleStack } from './ort/handle.js';
 import { OrtLibrary } from './ort/library.js';
 import { PackageSessions } from './ort/package-sessions.js';
@@ -53,14 +54,14 @@ class Runner {
     this.#cache = this.#newCache();
   }
 
-  /** Hidden states [T, h] of a piece. */
-  async prefill(slot: number, position: number, tokens: readonly number[]): Promise<Float32Array> {
+  /** The bits of the hidden states [T, h] of a piece, in words of 32. */
+  async prefill(slot: number, position: number, tokens: readonly number[]): Promise<Int32Array> {
     const chunks = tokens.length / this.#manifest.chunk_size;
     return this.#run('backbone', slot, [tokens], [position + chunks], [1, chunks, this.#width]);
   }
 
-  /** Hidden states [B, h] of the rows' next chunks. */
-  async decode(chunks: readonly (readonly number[])[], positions: readonly number[]): Promise<Float32Array> {
+  /** The bits of the hidden states [B, h] of the rows' next chunks, in words of 32. */
+  async decode(chunks: readonly (readonly number[])[], positions: readonly number[]): Promise<Int32Array> {
     const lengths = positions.map(position => position + 1);
     return this.#run('step', 0, chunks, lengths, [chunks.length, this.#width]);
   }
@@ -110,7 +111,7 @@ class Runner {
     rows: readonly (readonly number[])[],
     lengths: readonly number[],
     hiddenShape: readonly number[],
-  ): Promise<Float32Array> {
+  ): Promise<Int32Array> {
     const session = this.#sessions.open(name);
     const { hostAllocator } = session;
     const owned = new HandleStack();
@@ -127,21 +128,23 @@ class Runner {
       binding.bindInput('noise', noise.tensor([rows.length, size]));
     }
     const elements = hiddenShape.reduce((product, length) => product * length, 1);
-    const hidden = owned.own(new TensorBuffer(hostAllocator, 'float32', elements));
+    const hidden = owned.own(
+      new TensorBuffer(hostAllocator, activationElementType(this.#manifest), elements),
+    );
     binding.bindOutput('hidden', hidden.tensor(hiddenShape));
     await binding.run();
-    const copy = hidden.floats.slice();
+    const copy = hidden.integers.slice();
     owned.close();
     return copy;
   }
 }
 
-describe.each(['fp32', 'int8', 'int4'] as const)('%s', weights => {
+describe.each(['fp32', 'int8', 'int4', 'fp16'] as const)('%s', weights => {
   const runner = new Runner(packages.convert('energy-k4', weights));
   afterAll(() => runner.close());
 
   it('decodes a row to the same bits alone and in batches of 2 to 8', async () => {
-    const alone: Float32Array[] = [];
+    const alone: Int32Array[] = [];
     for (const [row, length] of promptLengths.entries()) {
       await runner.prefill(0, 0, runner.prompt(row));
       alone.push(await runner.decode([runner.chunk(row)], [length]));
@@ -175,7 +178,7 @@ describe.each(['fp32', 'int8', 'int4'] as const)('%s', weights => {
         pieces.push(...(await runner.prefill(1, position, tokens)));
         position += length;
       }
-      expect(Float32Array.from(pieces)).toEqual(whole);
+      expect(Int32Array.from(pieces)).toEqual(whole);
     },
   );
 
