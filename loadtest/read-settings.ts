@@ -1,0 +1,119 @@
+/** From command-line options to settings and targets; everything that can be wrong with them is said here. */
+import type { CommandOptions } from './command.js';
+import type { Load } from './load/plan.js';
+import { parseBrierLm, parseFlops, type Quality, unknownQuality } from './measure/quality.js';
+import type { RunSettings } from './settings.js';
+import { checkNames, parseTarget, type Target, valueFor } from './targets/target.js';
+import { UsageError } from './usage-error.js';
+
+const defaultConcurrency = [1, 2, 4, 8, 16, 32];
+const defaultWarmup = 8;
+
+/** Settings of the run. A rate without --concurrency asks for the open loop alone. */
+export function readSettings(options: CommandOptions): RunSettings {
+  const concurrency = options.concurrency ?? (options.rate ? [] : defaultConcurrency);
+  const loads: Load[] = [
+    ...(options.rawRequests > 0
+      ? [{ kind: 'raw' as const, connections: Math.min(options.rawConnections, options.rawRequests) }]
+      : []),
+    ...concurrency.map(count => ({ kind: 'closed' as const, concurrency: count })),
+    ...(options.rate ?? []).map(ratePerSecond => ({ kind: 'open' as const, ratePerSecond })),
+  ];
+  return {
+    loads,
+    temperatures: options.temperature,
+    repetitions: options.repetitions,
+    requests: options.requests ?? null,
+    warmupRequests: options.warmup ?? Math.max(defaultWarmup, ...concurrency),
+    prompts: options.prompts,
+    inputTokens: options.inputTokens ?? null,
+    outputTokens: options.outputTokens,
+    rawRequests: options.rawRequests,
+    rawOutputTokens: options.rawTokens,
+    ignoreEos: options.ignoreEos,
+    allowLoops: options.allowLoops ?? false,
+    seed: options.seed,
+    timeoutMs: options.timeout * 1000,
+    goodput: options.goodput ?? null,
+    baseline: options.baseline ?? null,
+  };
+}
+
+/**
+ * The targets that --target names; none where a server has to be started.
+ *
+ * @throws UsageError
+ */
+export function readTargets(options: CommandOptions, environment: NodeJS.ProcessEnv): Target[] {
+  const parsed = options.target.map(parseTarget);
+  checkNames(parsed);
+  const names = parsed.map(({ name }) => name);
+  return parsed.map(target => {
+    const pid = valueFor(target.name, options.serverPid, names);
+    return {
+      ...target,
+      apiKey: valueFor(target.name, options.apiKey, names) ?? environment.LOADTEST_API_KEY ?? null,
+      serverPid: pid === null ? null : readPid(pid),
+    };
+  });
+}
+
+function readPid(text: string): number {
+  const pid = Number(text);
+  if (Number.isInteger(pid) && pid > 0) return pid;
+  throw new UsageError(`--server-pid must be a process id, or name=pid. Given: ${JSON.stringify(text)}.`);
+}
+
+/**
+ * Checks that every name in --baseline, --brierlm and --flops is a target's.
+ *
+ * @throws UsageError naming the targets that there are
+ */
+export function checkOptionNames(options: CommandOptions, names: readonly string[]): void {
+  const given = [
+    ...(options.baseline === undefined ? [] : [['--baseline', options.baseline] as const]),
+    ...options.brierlm.map(value => ['--brierlm', value.split('=')[0] ?? ''] as const),
+    ...options.flops.map(value => ['--flops', value.split('=')[0] ?? ''] as const),
+  ];
+  for (const [option, name] of given) {
+    if (names.includes(name)) continue;
+    throw new UsageError(
+      `${option} names no target: ${JSON.stringify(name)}. Targets are ${names.join(', ')}.`,
+    );
+  }
+}
+
+/** What is known of a target: the options, and what they leave open from its package's evaluation. */
+export function readQuality(
+  options: CommandOptions,
+  name: string,
+  evaluated: Quality = unknownQuality,
+): Quality {
+  const score = options.brierlm.filter(value => value.startsWith(`${name}=`)).at(-1);
+  const flops = options.flops.filter(value => value.startsWith(`${name}=`)).at(-1);
+  return {
+    ...evaluated,
+    ...(score === undefined ? {} : parseBrierLm(score.slice(name.length + 1))),
+    ...(flops === undefined ? {} : { flopsPerToken: parseFlops(flops.slice(name.length + 1)) }),
+  };
+}
+
+/** The command as it can be repeated, without keys. */
+export function describeCommand(args: readonly string[]): string {
+  const shown = args.map((arg, index) => {
+    if (args[index - 1] === '--api-key') return hideKey(arg);
+    return arg.startsWith('--api-key=')
+      ? `--api-key=${hideKey(arg.slice('--api-key='.length))}`
+      : quoteArgument(arg);
+  });
+  return ['npm run loadtest', ...(shown.length > 0 ? ['--', ...shown] : [])].join(' ');
+}
+
+function hideKey(value: string): string {
+  const name = /^([^=]+)=./.exec(value)?.[1];
+  return name === undefined || name.length > 32 ? '...' : `${name}=...`;
+}
+
+function quoteArgument(arg: string): string {
+  return /^[\w@%+=:,./#-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`;
+}
