@@ -6,7 +6,7 @@ import { type BlockFormat, quantizeRows } from './quantize.js';
  * Block sizes by bits, largest first: fewer scales, less to read. MatMulNBits also takes longer blocks, but computes
  * those in pairs of rows, and a last odd row with other rounding: a text would depend on its company in the batch.
  */
-const BLOCK_SIZES = { 8: [64, 32, 16], 4: [32, 16] } as const;
+export const BLOCK_SIZES = { 8: [64, 32, 16], 4: [32, 16] } as const;
 /** Rows looked at to choose a format; the error that is reported comes from all rows. */
 const SAMPLE_ROWS = 256;
 
