@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { registerBench } from './bench.js';
 import { registerConvert } from './convert.js';
+import { registerEval } from './eval.js';
 import { registerGenerate } from './generate.js';
 import { registerServe } from './serve.js';
 import { registerSynth } from './synth.js';
@@ -30,6 +31,7 @@ export function createProgram(): Command {
   registerGenerate(program);
   registerConvert(program);
   registerVerify(program);
+  registerEval(program);
   registerBench(program);
   registerSynth(program);
   return program;

@@ -1,0 +1,48 @@
+/** `calm eval`: how good a model is, by scores that need no likelihoods. */
+import type { Command } from 'commander';
+import { defaultModels } from './default-models.js';
+import type { EvalOptions } from './eval/eval-options.js';
+import { evalPackage } from './eval/eval-package.js';
+import { evalJson, evalText } from './eval/report.js';
+import { addModelOptions } from './model-options.js';
+import { wholeNumber } from './option-values.js';
+
+const examples = `
+Examples:
+  calm eval --data stories.txt
+  calm eval --model ./calm-m --data wikitext.jsonl --concatenate --block 8192 --json
+
+Compare models at equal --block and --stride: the score depends on how much context there is. docs/evaluation.md says
+what is measured.`;
+
+/** Adds the sub-command to the program. */
+export function registerEval(program: Command): void {
+  const command = program
+    .command('eval')
+    .description(
+      'Measure a model on text: BrierLM with its standard error, autoencoder accuracy, FLOPs a token.',
+    )
+    .option('--model <package>', 'package folder, or the name of a model that comes with calm-serve')
+    .requiredOption('--data <file>', '.txt with <|endoftext|> lines between documents, or .jsonl with "text"')
+    .option(
+      '--block <tokens>',
+      'tokens of text that a context may hold (default: what the model can)',
+      wholeNumber(1),
+    )
+    .option('--samples <count>', 'draws a position (default: 4, for token models 2)', wholeNumber(2, 1024))
+    .option(
+      '--stride <tokens>',
+      'tokens between positions (default: 4, or the next multiple of K)',
+      wholeNumber(1),
+    )
+    .option('--concatenate', 'join the documents and cut them into blocks anywhere, like the published code')
+    .option('--max-tokens <count>', 'score only the first tokens of the data', wholeNumber(1))
+    .option('--seed <number>', 'key of all random numbers', wholeNumber(0), 1)
+    .option('--json', 'print the figures as one JSON object');
+  addModelOptions(command)
+    .addHelpText('after', examples)
+    .action(async (options: EvalOptions) => {
+      const report = await evalPackage(options.model ?? (defaultModels()[0] as string), options);
+      process.stdout.write(`${options.json ? evalJson(report) : evalText(report)}\n`);
+    });
+}

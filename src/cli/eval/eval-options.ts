@@ -1,0 +1,17 @@
+/** The options of `calm eval` after commander has read them. */
+import type { ModelOptions } from '../model-options.js';
+
+export interface EvalOptions extends ModelOptions {
+  readonly model?: string;
+  readonly data: string;
+  readonly block?: number;
+  readonly samples?: number;
+  readonly stride?: number;
+  readonly concatenate?: true;
+  readonly maxTokens?: number;
+  readonly seed: number;
+  readonly url?: string;
+  readonly tokenizerFrom?: string;
+  readonly textPrompts?: true;
+  readonly json?: true;
+}
