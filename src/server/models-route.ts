@@ -2,25 +2,27 @@
 import type { ServedModel } from './served-model.js';
 import type { ServerContext } from './server-context.js';
 
-function describeModel(model: ServedModel) {
+function describeModel(server: ServerContext, model: ServedModel) {
+  const aliases = server.models.aliasesOf(model);
   return {
     id: model.id,
     object: 'model',
     created: model.created,
     owned_by: 'calm-serve',
     max_model_len: model.maxModelLen,
+    ...(aliases.length > 0 ? { aliases } : {}),
     meta: { kind: model.kind, chunk_size: model.chunkSize, n_vocab: model.vocabSize },
   };
 }
 
 /** OpenAI's list of models. */
 export function listModels(server: ServerContext) {
-  return { object: 'list', data: server.models.list().map(describeModel) };
+  return { object: 'list', data: server.models.list().map(model => describeModel(server, model)) };
 }
 
-/** One model; its name may hold slashes, and a slash at the end does not count. */
+/** One model, by its name or an alias; a name may hold slashes, and a slash at the end does not count. */
 export function showModel(server: ServerContext, id: string) {
-  return describeModel(server.models.get(id.replace(/\/$/, '')));
+  return describeModel(server, server.models.get(id.replace(/\/$/, '')));
 }
 
 /** What a load balancer asks: 200 while requests are taken, 503 from the moment the server drains. */

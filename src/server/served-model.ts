@@ -25,13 +25,24 @@ export interface ServedModel {
   readonly maxChoices: number;
 }
 
+/** How names that are no model's own are taken. */
+export interface ModelNaming {
+  /** Further names of served models: alias to id. */
+  readonly aliases?: ReadonlyMap<string, string>;
+  /** Any other name means the first model, for clients whose model name cannot be set. */
+  readonly anyModel?: boolean;
+}
+
 /** The served models by name; the first one answers requests that name none. */
 export class ServedModels {
   readonly #models: ReadonlyMap<string, ServedModel>;
+  readonly #naming: ModelNaming;
   readonly #first: ServedModel;
 
-  constructor(models: readonly [ServedModel, ...ServedModel[]]) {
+  /** @throws CalmError bad_usage for a name that is given twice and for an alias of a model that is not served */
+  constructor(models: readonly [ServedModel, ...ServedModel[]], naming: ModelNaming = {}) {
     this.#models = new Map(models.map(model => [model.id, model]));
+    this.#naming = naming;
     this.#first = models[0];
     if (this.#models.size < models.length) {
       throw new CalmError(
@@ -40,10 +51,16 @@ export class ServedModels {
           'Give each a name of its own with --served-model-name.',
       );
     }
+    for (const [alias, id] of naming.aliases ?? []) this.#checkAlias(alias, id);
   }
 
   list(): readonly ServedModel[] {
     return [...this.#models.values()];
+  }
+
+  /** Further names of a model. */
+  aliasesOf(model: ServedModel): readonly string[] {
+    return [...(this.#naming.aliases ?? [])].filter(([, id]) => id === model.id).map(([alias]) => alias);
   }
 
   /**
@@ -52,13 +69,31 @@ export class ServedModels {
    */
   get(id: string | null | undefined): ServedModel {
     if (!id) return this.#first;
-    const model = this.#models.get(id);
+    const { aliases, anyModel } = this.#naming;
+    const model = this.#models.get(id) ?? this.#models.get(aliases?.get(id) ?? '');
     if (model) return model;
-    const served = [...this.#models.keys()].map(name => JSON.stringify(name)).join(', ');
+    if (anyModel) return this.#first;
+    const names = [...this.#models.keys(), ...(aliases?.keys() ?? [])];
+    const served = names.map(name => JSON.stringify(name)).join(', ');
     throw new CalmError(
       'model_not_found',
       `The model ${JSON.stringify(id.slice(0, 200))} is not served here. Served: ${served}.`,
       { param: 'model' },
     );
+  }
+
+  #checkAlias(alias: string, id: string): void {
+    if (this.#models.has(alias)) {
+      throw new CalmError(
+        'bad_usage',
+        `The name ${JSON.stringify(alias)} is a model's own and cannot be an alias.`,
+      );
+    }
+    if (!this.#models.has(id)) {
+      throw new CalmError(
+        'bad_usage',
+        `The alias ${JSON.stringify(alias)} names the model ${JSON.stringify(id)}, which is not served.`,
+      );
+    }
   }
 }

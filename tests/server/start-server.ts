@@ -3,7 +3,8 @@ import OpenAI from 'openai';
 import { Engine } from '../../src/runtime/engine.js';
 import { Lifecycle } from '../../src/server/lifecycle.js';
 import { listen, type RunningServer } from '../../src/server/listen.js';
-import { type ServedModel, ServedModels } from '../../src/server/served-model.js';
+import { type ModelNaming, type ServedModel, ServedModels } from '../../src/server/served-model.js';
+import type { ServerContext } from '../../src/server/server-context.js';
 import type { Encoding } from '../../src/tokenizer/encoding.js';
 import { openByteEncoding } from './byte-encoding.js';
 import { bosTokenId, eosTokenId, FakeModel, type FakeModelOptions } from './fake-model.js';
@@ -17,19 +18,25 @@ export interface TestServer extends AsyncDisposable {
   readonly failures: unknown[];
 }
 
+/** What a test may set of the server: its context, and how models are named. */
+export interface TestServerOptions extends Partial<ServerContext> {
+  readonly naming?: ModelNaming;
+}
+
 /** Serves the given models; closing the server leaves them open. */
 export async function startServer(
   models: readonly [ServedModel, ...ServedModel[]],
-  options: { readonly maxBodyBytes?: number } = {},
+  { naming, ...context }: TestServerOptions = {},
 ): Promise<TestServer> {
   const lifecycle = new Lifecycle();
   const failures: unknown[] = [];
   const running = await listen(
     {
-      models: new ServedModels(models),
-      lifecycle,
-      maxBodyBytes: options.maxBodyBytes ?? 4 * 2 ** 20,
+      maxBodyBytes: 4 * 2 ** 20,
       logFault: error => failures.push(error),
+      ...context,
+      models: new ServedModels(models, naming),
+      lifecycle,
     },
     { host: '127.0.0.1', port: 0 },
   );
@@ -50,18 +57,20 @@ export interface FakeServer extends TestServer {
   chunksRead(): number;
 }
 
+export interface FakeServerOptions extends Partial<FakeModelOptions>, TestServerOptions {
+  readonly maxWaiting?: number;
+  readonly hasTokenizer?: boolean;
+  /** What the server is to know of the model, where it is not the usual. */
+  readonly served?: Partial<ServedModel>;
+}
+
 /** Serves a fake model of 8 slots named "fake", K = 4, one token a byte. */
-export async function startFakeServer(
-  options: Partial<FakeModelOptions> & {
-    readonly maxWaiting?: number;
-    readonly hasTokenizer?: boolean;
-    readonly maxBodyBytes?: number;
-  } = {},
-): Promise<FakeServer> {
-  const model = new FakeModel({ slotCount: 8, contextChunks: 512, ...options });
-  const maxWaiting = options.maxWaiting ?? 512;
+export async function startFakeServer(options: FakeServerOptions = {}): Promise<FakeServer> {
+  const { slotCount = 8, contextChunks = 512, scripts, maxWaiting = 512, hasTokenizer = true } = options;
+  const { served, ...context } = options;
+  const model = new FakeModel({ slotCount, contextChunks, ...(scripts ? { scripts } : {}) });
   const engine = new Engine(model, { bosTokenId, maxWaiting, prefillChunksPerStep: 4096 });
-  const encoding = (options.hasTokenizer ?? true) ? openByteEncoding() : null;
+  const encoding = hasTokenizer ? openByteEncoding() : null;
   let chunksRead = 0;
   const submit: Engine['submit'] = (request, signal) => {
     const chunks = engine.submit(request, signal);
@@ -73,7 +82,8 @@ export async function startFakeServer(
     })();
   };
   const countingEngine = { submit, check: engine.check.bind(engine), stats: engine.stats.bind(engine) };
-  const server = await startServer([fakeServedModel(model, countingEngine, encoding, maxWaiting)], options);
+  const fake = fakeServedModel(model, countingEngine, encoding, maxWaiting);
+  const server = await startServer([{ ...fake, ...served }], context);
   return {
     ...server,
     engine,
