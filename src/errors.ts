@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'bad_golden' // a file of recorded outputs that cannot be compared with
   | 'native' // ONNX Runtime reported a failure
   | 'device_unavailable' // the wanted execution provider is not there
+  | 'unauthorized' // no API key, or one that this server does not know
   | 'invalid_request' // a field of a generation request
   | 'context_length_exceeded' // a prompt that does not fit
   | 'unsupported' // something that this model or this version cannot do
@@ -21,7 +22,10 @@ export type ErrorCode =
   | 'payload_too_large' // a request body over the server's limit
   | 'unsupported_media_type' // a request body that is not JSON
   | 'queue_full' // too many requests wait already
+  | 'loading' // the server's models are not loaded yet
   | 'shutting_down' // the server takes no more requests
+  | 'request_timeout' // a request that ran longer than the server allows
+  | 'client_too_slow' // a reader that left too much of its stream unread
   | 'sampler_limit' // a sampler reached the server's limit against runaways
   | 'port_in_use'
   | 'aborted' // the caller went away

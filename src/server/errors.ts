@@ -12,8 +12,8 @@ export interface ErrorBody {
 }
 
 interface WireForm {
-  readonly status: 400 | 404 | 405 | 413 | 415 | 429 | 500 | 503;
-  readonly type: 'invalid_request_error' | 'rate_limit_error' | 'server_error';
+  readonly status: 400 | 401 | 404 | 405 | 408 | 413 | 415 | 429 | 500 | 503;
+  readonly type: 'invalid_request_error' | 'authentication_error' | 'rate_limit_error' | 'server_error';
   readonly code: string | null;
 }
 
@@ -30,6 +30,7 @@ const serverError = (status: WireForm['status'], code: string | null): WireForm 
 
 /** Status, type and code by error code; codes are OpenAI's own where it has one, because clients compare them. */
 const wireForms: Record<ErrorCode, WireForm> = {
+  unauthorized: { status: 401, type: 'authentication_error', code: 'invalid_api_key' },
   invalid_request: invalidRequest(400, 'invalid_value'),
   context_length_exceeded: invalidRequest(400, 'context_length_exceeded'),
   unsupported: invalidRequest(400, 'unsupported_parameter'),
@@ -40,7 +41,10 @@ const wireForms: Record<ErrorCode, WireForm> = {
   unsupported_media_type: invalidRequest(415, 'unsupported_media_type'),
   queue_full: { status: 429, type: 'rate_limit_error', code: 'rate_limit_exceeded' },
   aborted: invalidRequest(400, 'aborted'),
+  loading: serverError(503, 'loading'),
   shutting_down: serverError(503, 'shutting_down'),
+  request_timeout: serverError(408, 'request_timeout'),
+  client_too_slow: serverError(408, 'client_too_slow'),
   device_unavailable: serverError(503, 'device_unavailable'),
   sampler_limit: serverError(500, 'sampler_limit'),
   native: serverError(500, 'native_error'),
@@ -54,12 +58,16 @@ const wireForms: Record<ErrorCode, WireForm> = {
 };
 
 /**
- * Headers beside the body. Both OpenAI clients honour `Retry-After`, in seconds. A body that is too large is not read
+ * Headers beside the body. Both OpenAI clients honour `Retry-After`, in seconds, and `x-should-retry`: without it they
+ * would send a request again that has just proved too long. A body that is too large is not read
  * to its end, so its connection carries no further request.
  */
 const extraHeaders: Partial<Record<ErrorCode, Readonly<Record<string, string>>>> = {
   queue_full: { 'retry-after': '1' },
+  loading: { 'retry-after': '2' },
   shutting_down: { 'retry-after': '5' },
+  unauthorized: { 'www-authenticate': 'Bearer' },
+  request_timeout: { 'x-should-retry': 'false' },
   payload_too_large: { connection: 'close' },
 };
 
