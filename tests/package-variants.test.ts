@@ -100,6 +100,7 @@ const calmVariants: readonly CalmVariant[] = [
   },
   { name: 'grouped queries', calm: { kvHeads: 2 } },
   { name: 'one key/value head, head size apart from hidden size', calm: { kvHeads: 1, headSize: 32 } },
+  { name: 'a head size that is padded', calm: { headSize: 10, kvHeads: 2 } },
   { name: 'another rope_theta and rms eps', calm: { ropeTheta: 500_000, rmsEps: 1e-2 } },
   { name: 'Llama 3 rope scaling', calm: { ropeScaling: llama3Scaling } },
   {
@@ -218,6 +219,10 @@ const llamaVariants: readonly {
     rename: name => name.replace('model.embed_tokens.weight', 'lm_head.weight'),
   },
   { name: 'biases everywhere', config: { attentionBias: true, mlpBias: true } },
+  {
+    name: 'biases and padded heads with Llama 3 scaling',
+    config: { attentionBias: true, headSize: 24, kvHeads: 2, ropeScaling: llama3Scaling },
+  },
   {
     name: 'grouped queries, rope_theta and Llama 3 scaling',
     config: { kvHeads: 2, ropeTheta: 500_000, ropeScaling: llama3Scaling },

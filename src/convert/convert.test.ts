@@ -234,11 +234,6 @@ describe('a checkpoint that does not fit is refused in one sentence', () => {
     expect(failure({ checkpoint: copy, autoencoder: undefined }).message).toContain('--autoencoder');
   });
 
-  test('a head size that the attention kernel does not rotate', () => {
-    const copy = changed(checkpoint, () => {}, { num_attention_heads: 8, num_key_value_heads: 8 });
-    expect(failure({ checkpoint: copy }).message).toContain('is 8; ONNX Runtime');
-  });
-
   test('generation defaults out of range', () => {
     const copy = changed(checkpoint, () => {});
     writeFileSync(join(copy, 'generation_config.json'), JSON.stringify({ temperature: -1 }));

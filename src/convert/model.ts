@@ -2,7 +2,7 @@
 import { CalmError } from '../errors.js';
 import type { GraphName } from '../runtime/manifest.js';
 import type { TensorSource } from './checkpoint.js';
-import type { AutoencoderConfig, BackboneConfig, CalmEnergyConfig, LlamaConfig } from './config.js';
+import type { AutoencoderConfig, CalmEnergyConfig, LlamaConfig } from './config.js';
 import { buildCalmGraphs, type CalmModelParts } from './graphs/calm-graphs.js';
 import { buildTokenGraphs } from './graphs/token-graphs.js';
 import type { GraphBuilder } from './onnx/graph-builder.js';
@@ -28,19 +28,6 @@ export interface AutoencoderSource {
   readonly tensors: CheckpointTensors;
 }
 
-/** What GroupQueryAttention's rotary embedding computes: head sizes in steps of this. */
-const HEAD_SIZE_STEP = 16;
-
-function requireHeadSize({ headSize }: BackboneConfig, folder: string): void {
-  if (headSize % HEAD_SIZE_STEP === 0) return;
-  throw new CalmError(
-    'bad_checkpoint',
-    `${folder}: the head size (head_dim, or hidden_size / num_attention_heads) is ${headSize}; ` +
-      `ONNX Runtime's attention needs a multiple of ${HEAD_SIZE_STEP}.`,
-    { param: 'head_dim' },
-  );
-}
-
 /**
  * Reads a CALM and its autoencoder.
  * @throws CalmError bad_checkpoint where tensors do not fit or the two parts do not belong together.
@@ -51,7 +38,6 @@ export function readCalmModel(
   folder: string,
   autoencoder: AutoencoderSource,
 ): Model {
-  requireHeadSize(config, folder);
   for (const [field, name] of [
     ['chunkSize', 'patch_size'],
     ['vocabSize', 'vocab_size'],
@@ -80,7 +66,6 @@ export function readCalmModel(
  * @throws CalmError bad_checkpoint where tensors do not fit.
  */
 export function readLlamaModel(config: LlamaConfig, source: TensorSource, folder: string): Model {
-  requireHeadSize(config, folder);
   return { kind: 'token', config, parameters: readTokenModel(new CheckpointTensors(source, folder), config) };
 }
 

@@ -5,6 +5,7 @@ import { buildGraphs, countElements, type Model } from './model.js';
 import { modelCard } from './model-card.js';
 import { DATA_FILE, type ManifestFields, PackageWriter, TOKENIZER_FILE } from './package-writer.js';
 import { type KindSummary, summarize } from './quantization-summary.js';
+import { paddedHeadSize } from './weights/head-padding.js';
 import { type ActivationType, WeightStore, type WeightType } from './weights/weight-store.js';
 
 /** A tokenizer as the package stores it. */
@@ -110,7 +111,7 @@ function backboneFields(config: BackboneConfig): ManifestFields['backbone'] {
     layers: config.layers,
     heads: config.heads,
     kv_heads: config.kvHeads,
-    head_size: config.headSize,
+    head_size: paddedHeadSize(config.headSize),
     max_positions: config.maxPositions,
   };
 }

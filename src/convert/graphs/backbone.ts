@@ -1,6 +1,7 @@
 /** The Llama decoder stack with its cache in place: the part that a CALM and a token model have in common. */
 import type { BackboneConfig } from '../config.js';
 import { MICROSOFT } from '../onnx/graph-builder.js';
+import { paddedHeadSize } from '../weights/head-padding.js';
 import type { LlamaParameters } from '../weights/llama-parameters.js';
 import type { LayerGraph, ResidualStream } from './layers.js';
 
@@ -18,7 +19,7 @@ export function addDecoderStack(
   const lengths = graph.input('seqlens_k', 'int32', ['B']);
   const total = graph.input('total_sequence_length', 'int32', []);
   const rotary = store.rotary('backbone.rotary', parameters.rotary);
-  const cacheShape = ['B', config.kvHeads, 'S', config.headSize];
+  const cacheShape = ['B', config.kvHeads, 'S', paddedHeadSize(config.headSize)];
   let stream: ResidualStream = { residual: embedded, update: null };
   parameters.layers.forEach((layer, index) => {
     const attention = layers.rmsNorm(stream, layer.attentionNorm);

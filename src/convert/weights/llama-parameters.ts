@@ -2,6 +2,7 @@
 
 import type { BackboneConfig, Llama3RopeScaling } from '../config.js';
 import type { CheckpointTensors } from './checkpoint-tensors.js';
+import { paddedHeadSize, padHeadColumns, padHeadRows, padHeadValues } from './head-padding.js';
 import { stackRows } from './matrix.js';
 import type { LayerKind, Linear, Norm, RotaryTables } from './parameters.js';
 
@@ -49,56 +50,74 @@ export function readLlama(
   prefix: string,
   config: BackboneConfig,
 ): LlamaParameters {
-  const norm = (name: string, stored: string): Norm => ({
+  const below = tensors.below(prefix);
+  return {
+    layers: Array.from({ length: config.layers }, (_, index) =>
+      readLayer(below.below(`layers.${index}.`), `backbone.layers.${index}.`, config),
+    ),
+    finalNorm: readNorm(below, 'norm', 'backbone.norm', config),
+    rotary: rotaryTables(config),
+  };
+}
+
+function readNorm(tensors: CheckpointTensors, name: string, stored: string, config: BackboneConfig): Norm {
+  return {
     name: stored,
-    weight: tensors.vector(`${prefix}${name}.weight`, config.hiddenSize),
+    weight: tensors.vector(`${name}.weight`, config.hiddenSize),
     bias: null,
     epsilon: config.rmsEps,
-  });
-  const layers = Array.from({ length: config.layers }, (_, index): LlamaLayer => {
-    const name = `${prefix}layers.${index}.`;
-    const stored = `backbone.layers.${index}.`;
-    const { hiddenSize: hidden, intermediateSize: inner, heads, kvHeads, headSize } = config;
-    const linear = (
-      part: string,
-      kind: LayerKind,
-      parts: readonly (readonly [string, number])[],
-      inputs: number,
-      hasBias: boolean,
-    ): Linear =>
-      packedLinear(
-        tensors,
-        { name: stored + part, kind },
-        parts.map(([suffix, outputs]) => ({ name: name + suffix, outputs })),
-        inputs,
-        hasBias,
-      );
-    const kvSize = kvHeads * headSize;
-    const qkvParts = [
-      ['self_attn.q_proj', heads * headSize],
-      ['self_attn.k_proj', kvSize],
-      ['self_attn.v_proj', kvSize],
-    ] as const;
-    const gateAndUpParts = [
-      ['mlp.gate_proj', inner],
-      ['mlp.up_proj', inner],
-    ] as const;
-    return {
-      attentionNorm: norm(`layers.${index}.input_layernorm`, `${stored}attention_norm`),
-      qkv: linear('qkv', 'attention', qkvParts, hidden, config.attentionBias),
-      attentionOutput: linear(
-        'attention_output',
-        'attention',
-        [['self_attn.o_proj', hidden]],
-        heads * headSize,
-        config.attentionBias,
-      ),
-      mlpNorm: norm(`layers.${index}.post_attention_layernorm`, `${stored}mlp_norm`),
-      gateAndUp: linear('gate_and_up', 'mlp', gateAndUpParts, hidden, config.mlpBias),
-      down: linear('down', 'mlp', [['mlp.down_proj', hidden]], inner, config.mlpBias),
-    };
-  });
-  return { layers, finalNorm: norm('norm', 'backbone.norm'), rotary: rotaryTables(config) };
+  };
+}
+
+function readLayer(tensors: CheckpointTensors, stored: string, config: BackboneConfig): LlamaLayer {
+  const { hiddenSize: hidden, intermediateSize: inner, mlpBias } = config;
+  const mlp = (part: string, names: readonly string[], outputs: number, inputs: number): Linear =>
+    packedLinear(
+      tensors,
+      { name: stored + part, kind: 'mlp' },
+      names.map(name => ({ name: `mlp.${name}`, outputs })),
+      inputs,
+      mlpBias,
+    );
+  return {
+    attentionNorm: readNorm(tensors, 'input_layernorm', `${stored}attention_norm`, config),
+    ...readAttention(tensors.below('self_attn.'), stored, config),
+    mlpNorm: readNorm(tensors, 'post_attention_layernorm', `${stored}mlp_norm`, config),
+    gateAndUp: mlp('gate_and_up', ['gate_proj', 'up_proj'], inner, hidden),
+    down: mlp('down', ['down_proj'], hidden, inner),
+  };
+}
+
+function readAttention(
+  tensors: CheckpointTensors,
+  stored: string,
+  { hiddenSize: hidden, heads, kvHeads, headSize, attentionBias }: BackboneConfig,
+): Pick<LlamaLayer, 'qkv' | 'attentionOutput'> {
+  const parts = [
+    { name: 'q_proj', count: heads },
+    { name: 'k_proj', count: kvHeads },
+    { name: 'v_proj', count: kvHeads },
+  ].map(({ name, count }) => ({
+    weight: padHeadRows(tensors.matrix(`${name}.weight`, count * headSize, hidden), count, headSize),
+    bias: attentionBias
+      ? padHeadValues(tensors.vector(`${name}.bias`, count * headSize), count, headSize)
+      : null,
+  }));
+  const output = tensors.matrix('o_proj.weight', hidden, heads * headSize);
+  return {
+    qkv: {
+      name: `${stored}qkv`,
+      kind: 'attention',
+      weight: stackRows(parts.map(({ weight }) => weight)),
+      bias: attentionBias ? Float32Array.from(parts.flatMap(({ bias }) => [...(bias ?? [])])) : null,
+    },
+    attentionOutput: {
+      name: `${stored}attention_output`,
+      kind: 'attention',
+      weight: padHeadColumns(output, heads, headSize),
+      bias: attentionBias ? tensors.vector('o_proj.bias', hidden) : null,
+    },
+  };
 }
 
 /**
@@ -109,10 +128,11 @@ export function rotaryTables(
   config: Pick<BackboneConfig, 'headSize' | 'maxPositions' | 'ropeTheta' | 'ropeScaling'>,
 ): RotaryTables {
   const { headSize, maxPositions: positions, ropeTheta, ropeScaling } = config;
-  const columns = headSize / 2;
-  const cos = new Float32Array(positions * columns);
+  const columns = paddedHeadSize(headSize) / 2;
+  // Beyond the head's own pairs the tables rotate zeros, by nothing.
+  const cos = new Float32Array(positions * columns).fill(1);
   const sin = new Float32Array(positions * columns);
-  for (let column = 0; column < columns; column++) {
+  for (let column = 0; column < headSize / 2; column++) {
     const plain = 1 / ropeTheta ** ((2 * column) / headSize);
     const frequency = Math.fround(ropeScaling === null ? plain : scaledFrequency(plain, ropeScaling));
     for (let position = 0; position < positions; position++) {
