@@ -81,8 +81,9 @@ export class LayerGraph {
   lookup(ids: string, table: Table): string {
     const stored = this.store.table(table);
     if (stored.form === 'dense') return this.graph.node('Gather', [this.graph.external(stored.tensor), ids]);
-    const { format, scales } = stored.matrix;
+    const { format, scales, zeroPoints } = stored.matrix;
     const operands = [this.graph.external(stored.lookup), ids, this.graph.external(scales)];
+    if (zeroPoints) operands.push(this.graph.external(zeroPoints));
     return this.graph.node('GatherBlockQuantized', operands, {
       domain: MICROSOFT,
       attributes: { bits: format.bits, block_size: format.blockSize, gather_axis: 0, quantize_axis: 1 },

@@ -22,8 +22,6 @@ const ERROR_BOUNDS = {
 export interface FormatConstraints {
   readonly bits: 8 | 4;
   readonly float16Scales: boolean;
-  /** A lookup table must have no zero points. */
-  readonly symmetricOnly: boolean;
 }
 
 function sampleRows(matrix: Matrix): Float32Array {
@@ -42,7 +40,7 @@ function sampleRows(matrix: Matrix): Float32Array {
  * divides the matrix's inputs, or its values are spread too widely.
  */
 export function chooseFormat(matrix: Matrix, constraints: FormatConstraints): BlockFormat | undefined {
-  const { bits, float16Scales, symmetricOnly } = constraints;
+  const { bits, float16Scales } = constraints;
   const { wanted, limit } = ERROR_BOUNDS[bits];
   const sizes = BLOCK_SIZES[bits].filter(size => matrix.columns % size === 0);
   if (sizes.length === 0) return undefined;
@@ -50,7 +48,7 @@ export function chooseFormat(matrix: Matrix, constraints: FormatConstraints): Bl
   let best: { format: BlockFormat; error: number } | undefined;
   for (const blockSize of sizes) {
     let bestOfSize: { format: BlockFormat; error: number } | undefined;
-    for (const symmetric of symmetricOnly ? [true] : [true, false]) {
+    for (const symmetric of [true, false]) {
       const format = { bits, blockSize, symmetric, float16Scales };
       const { squaredError, squaredNorm } = quantizeRows(sample, matrix.columns, format);
       const error = squaredNorm === 0 ? 0 : Math.sqrt(squaredError / squaredNorm);

@@ -66,7 +66,7 @@ describe('the choice of a format', () => {
     columns: width,
     read: (from: number, to: number) => data.subarray(from * width, to * width),
   });
-  const wanted = { bits: 8, float16Scales: false, symmetricOnly: false } as const;
+  const wanted = { bits: 8, float16Scales: false } as const;
 
   test('smooth values take the largest block that divides the inputs', () => {
     expect(chooseFormat(matrix(values, columns), wanted)).toMatchObject({ bits: 8, blockSize: 64 });

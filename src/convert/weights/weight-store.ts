@@ -114,7 +114,7 @@ export class WeightStore {
       const weight = padRows(table.weight, table.storedRows ?? table.weight.rows);
       const { rows, columns } = weight;
       const bits = use === 'lookup' ? this.#bits() && 8 : this.#bits();
-      const format = this.#format(weight, bits, use !== 'projection');
+      const format = this.#format(weight, bits);
       if (format === undefined) {
         this.#recordDense(name, kind, weight);
         return { form: 'dense', rows, columns, tensor: this.#dense(name, weight) };
@@ -151,19 +151,19 @@ export class WeightStore {
   }
 
   /** The narrowest format that the matrix bears: the wanted bits, then 8 bits, then none. */
-  #format(matrix: Matrix, bits: 8 | 4 | null, symmetricOnly: boolean): BlockFormat | undefined {
+  #format(matrix: Matrix, bits: 8 | 4 | null): BlockFormat | undefined {
     if (bits === null) return undefined;
     const float16Scales = this.activationType === 'fp16';
     return (
-      chooseFormat(matrix, { bits, float16Scales, symmetricOnly }) ??
-      (bits === 4 ? chooseFormat(matrix, { bits: 8, float16Scales, symmetricOnly }) : undefined)
+      chooseFormat(matrix, { bits, float16Scales }) ??
+      (bits === 4 ? chooseFormat(matrix, { bits: 8, float16Scales }) : undefined)
     );
   }
 
   #matrix(linear: Linear): DenseMatrix | BlockMatrix {
     const { name, kind, weight } = linear;
     const bits = linear.sensitive ? this.#bits() && 8 : this.#bits();
-    const format = this.#format(weight, bits, false);
+    const format = this.#format(weight, bits);
     if (format !== undefined) return this.#blocks(`${name}.weight`, kind, weight, format);
     this.#recordDense(`${name}.weight`, kind, weight);
     return { form: 'dense', tensor: this.#transposed(`${name}.weight`, weight) };
