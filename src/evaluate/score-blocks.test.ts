@@ -26,25 +26,37 @@ async function run(model: ChainModel, blocks: readonly Block[], samples: number)
 
 const brier = (score: PositionScore) => score.accuracy.map((hit, n) => 2 * hit - score.collision[n]!);
 
+/** What a position's scores must be: `exact` lengths have no spread at all. */
+function compare(blocks: readonly Block[], scores: (readonly PositionScore[])[], exactLengths: number): void {
+  const copies = blocks.length;
+  for (const [position, start] of blocks[0]!.starts.entries()) {
+    const { tokens } = blocks[0]!;
+    const wanted = exactBrier(law, tokens.slice(0, start), tokens.slice(start, start + 4));
+    for (const [n, exact] of wanted.entries()) {
+      const values = scores.map(block => brier(block[position]!)[n]!);
+      const mean = values.reduce((sum, value) => sum + value, 0) / copies;
+      const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (copies - 1);
+      const tolerance = n < exactLengths ? 1e-6 : 4.5 * Math.sqrt(variance / copies) + 1e-6;
+      expect(Math.abs(mean - exact), `position ${position}, ${n + 1} tokens`).toBeLessThan(tolerance);
+    }
+  }
+}
+
+/** |z| > 4.5 has a probability below 7e-6, and there are 28 comparisons. */
+it.each([1, 3])('scores by probabilities what it scores by draws, with %d paths', async samples => {
+  const blocks = blocksOf(1, 600);
+  const model = new ChainModel(law, { chunkSize: 1, rowCount: 5, seed: samples, exact: true });
+  compare(blocks, await run(model, blocks, samples), 1);
+  expect(model.fedContexts.length).toBeGreaterThan(0);
+});
+
 describe.each([1, 2, 3, 4, 8])('K = %d', chunkSize => {
   /** |z| > 4.5 has a probability below 7e-6; at most 28 comparisons for each K and number of draws: below 1e-3. */
   it.each([2, 6])('scores every position and length by the law with %d draws', async samples => {
     const copies = 1200;
     const blocks = blocksOf(chunkSize, copies);
     const model = new ChainModel(law, { chunkSize, rowCount: 5, seed: samples });
-    const scores = await run(model, blocks, samples);
-    for (const [position, start] of blocks[0]!.starts.entries()) {
-      const { tokens } = blocks[0]!;
-      const wanted = exactBrier(law, tokens.slice(0, start), tokens.slice(start, start + 4));
-      for (const [n, exact] of wanted.entries()) {
-        const values = scores.map(block => brier(block[position]!)[n]!);
-        const mean = values.reduce((sum, value) => sum + value, 0) / copies;
-        const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (copies - 1);
-        expect(Math.abs(mean - exact), `position ${position}, ${n + 1} tokens`).toBeLessThan(
-          4.5 * Math.sqrt(variance / copies),
-        );
-      }
-    }
+    compare(blocks, await run(model, blocks, samples), 0);
     expect(model.fedContexts.length > 0).toBe(chunkSize < 4);
   });
 

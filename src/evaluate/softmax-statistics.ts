@@ -1,4 +1,5 @@
 /** What scoring needs of a token model's probabilities. */
+import type { Branch, NodeScore } from './brier.js';
 
 /** Of one softmax. */
 export interface SoftmaxStatistics {
@@ -59,4 +60,31 @@ export class SoftmaxReader {
     }
     return squares.length - 1;
   }
+}
+
+/** One softmax as a context of a tree: a token's share of the shared ones stands for its part of the collisions. */
+export function softmaxNode(
+  { probability, collision, shared }: SoftmaxStatistics,
+  truth: number | null,
+): NodeScore {
+  const counts = new Map<number, number>();
+  for (const token of shared) counts.set(token, (counts.get(token) ?? 0) + 1);
+  const branch = (token: number, samples: number): Branch => ({
+    chunk: [token],
+    weight: (collision * samples) / shared.length,
+    samples,
+  });
+  const same = truth === null ? 0 : (counts.get(truth) ?? 0);
+  return {
+    accuracy: [probability],
+    collision: [collision],
+    truth: {
+      accuracy: probability,
+      weight: same === 0 ? 0 : (collision * same) / shared.length,
+      samples: same,
+    },
+    branches: [...counts]
+      .filter(([token]) => token !== truth)
+      .map(([token, samples]) => branch(token, samples)),
+  };
 }

@@ -16,8 +16,8 @@ import { uniformAt } from '../sampler/uniform.js';
 import { BlockCache } from './block-cache.js';
 import type { BlockModel, ChunkFeed, NodeQuery } from './block-model.js';
 import type { Block } from './blocks.js';
-import type { Branch, NodeScore } from './brier.js';
-import { SoftmaxReader, type SoftmaxStatistics } from './softmax-statistics.js';
+import type { NodeScore } from './brier.js';
+import { SoftmaxReader, type SoftmaxStatistics, softmaxNode } from './softmax-statistics.js';
 
 /** Logits of a call are in memory at once; this bounds them, and with them a piece of a block. */
 const LOGIT_BYTES_PER_CALL = 64 << 20;
@@ -80,12 +80,8 @@ export class TokenBlockModel implements BlockModel {
   async scoreText(queries: readonly NodeQuery[]): Promise<NodeScore[]> {
     return queries.map(query => {
       const statistics = this.#text[query.state] as SoftmaxStatistics;
-      const truth = query.truth?.[0] as number;
-      const probability = statistics.probability;
-      return nodeScore(
-        { ...statistics, shared: statistics.shared.slice(0, query.samples), probability },
-        truth,
-      );
+      const shared = statistics.shared.slice(0, query.samples);
+      return softmaxNode({ ...statistics, shared }, query.truth?.[0] ?? null);
     });
   }
 
@@ -96,7 +92,7 @@ export class TokenBlockModel implements BlockModel {
 
   async scoreFed(queries: readonly NodeQuery[]): Promise<NodeScore[]> {
     return queries.map(({ state, block, node, samples }) =>
-      nodeScore(this.#read(state, null, this.#uniforms(block, node, 0, samples)), null),
+      softmaxNode(this.#read(state, null, this.#uniforms(block, node, 0, samples)), null),
     );
   }
 
@@ -120,28 +116,4 @@ export class TokenBlockModel implements BlockModel {
       uniformAt({ seed: this.#seed, choice: node, step: block, stream: firstStream + i }),
     );
   }
-}
-
-/** One softmax as a node: a token's share of the paths stands for its part of the collisions. */
-function nodeScore({ probability, collision, shared }: SoftmaxStatistics, truth: number | null): NodeScore {
-  const counts = new Map<number, number>();
-  for (const token of shared) counts.set(token, (counts.get(token) ?? 0) + 1);
-  const branch = (token: number, samples: number): Branch => ({
-    chunk: [token],
-    weight: (collision * samples) / shared.length,
-    samples,
-  });
-  const same = truth === null ? 0 : (counts.get(truth) ?? 0);
-  return {
-    accuracy: [probability],
-    collision: [collision],
-    truth: {
-      accuracy: probability,
-      weight: same === 0 ? 0 : (collision * same) / shared.length,
-      samples: same,
-    },
-    branches: [...counts]
-      .filter(([token]) => token !== truth)
-      .map(([token, samples]) => branch(token, samples)),
-  };
 }

@@ -5,6 +5,7 @@
 import type { BlockModel, ChunkFeed, NodeQuery } from '../../src/evaluate/block-model.js';
 import type { Block } from '../../src/evaluate/blocks.js';
 import { type NodeScore, scoreNode } from '../../src/evaluate/brier.js';
+import { SoftmaxReader, softmaxNode } from '../../src/evaluate/softmax-statistics.js';
 import { RandomStream } from '../../src/sampler/uniform.js';
 
 /** Rows of probabilities of the next token; the whole context decides which row counts. */
@@ -39,16 +40,22 @@ export class ChainModel implements BlockModel {
   readonly fedContexts: (readonly number[])[] = [];
   readonly #law: ChainLaw;
   readonly #seed: number;
+  readonly #softmax: SoftmaxReader | null;
   /** Tokens of each row's cells, and of each row's context behind the last feed. */
   readonly #cells: number[][];
   #contexts: number[][] = [];
   #text: readonly number[] = [];
 
-  constructor(law: ChainLaw, options: { chunkSize: number; rowCount: number; seed: number }) {
+  /** `exact` gives probabilities instead of draws; K = 1 only. */
+  constructor(
+    law: ChainLaw,
+    options: { chunkSize: number; rowCount: number; seed: number; exact?: boolean },
+  ) {
     this.#law = law;
     this.chunkSize = options.chunkSize;
     this.rowCount = options.rowCount;
     this.#seed = options.seed;
+    this.#softmax = options.exact ? new SoftmaxReader(law.length) : null;
     this.#cells = Array.from({ length: options.rowCount }, () => []);
   }
 
@@ -80,6 +87,16 @@ export class ChainModel implements BlockModel {
 
   #score(query: NodeQuery, context: readonly number[]): NodeScore {
     const random = new RandomStream({ seed: this.#seed, choice: query.node, step: query.block });
+    if (this.#softmax !== null) {
+      // Any constant may be added to logits.
+      const logits = Float32Array.from(
+        this.#law,
+        (_, token) => 3 + Math.log(probability(this.#law, context, token)),
+      );
+      const uniforms = Array.from({ length: query.samples }, () => random.next());
+      const truth = query.truth?.[0] ?? null;
+      return softmaxNode(this.#softmax.read(logits, 0, truth, uniforms), truth);
+    }
     const draws = Array.from({ length: query.samples }, () => {
       const drawn: number[] = [];
       for (let i = 0; i < this.chunkSize; i += 1) {
