@@ -2,9 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { CalmError } from '../errors.js';
+import { requireApiKey } from './auth.js';
 import { answerCompletion } from './completions-route.js';
+import { allowOrigins } from './cors.js';
 import { describeError } from './errors.js';
-import { listModels, showHealth, showModel } from './models-route.js';
+import { type ProbeAnswer, showHealth, showLiveness, showReadiness } from './health-routes.js';
+import { listModels, showModel } from './models-route.js';
 import type { ServerEnv } from './request-signal.js';
 import { reportError, type ServerContext } from './server-context.js';
 
@@ -22,17 +25,18 @@ export function createApp(server: ServerContext): App {
     if (server.lifecycle.draining) context.header('connection', 'close');
     await next();
   });
+  app.use(allowOrigins(server.allowedOrigins ?? ['*']));
+  app.use(requireApiKey(server.apiKeys ?? []));
   for (const prefix of ['/v1', '']) {
     addRoute(app, 'POST', `${prefix}/completions`, context => answerCompletion(context, server));
     addRoute(app, 'GET', `${prefix}/models`, context => context.json(listModels(server)));
     addRoute(app, 'GET', `${prefix}/models/:id{.+}`, context =>
       context.json(showModel(server, context.req.param('id') ?? '')),
     );
-    addRoute(app, 'GET', `${prefix}/health`, context => {
-      const { status, body } = showHealth(server);
-      return context.json(body, status);
-    });
+    addProbe(app, `${prefix}/health`, () => showHealth(server));
   }
+  addProbe(app, '/readyz', () => showReadiness(server));
+  addProbe(app, '/livez', showLiveness);
   app.notFound(context => answerError(context, unknownRoute(context)));
   app.onError((error, context) => {
     reportError(server, error, context.get('requestId'));
@@ -57,6 +61,14 @@ function addRoute(app: App, method: 'GET' | 'POST', path: string, handler: Handl
   });
 }
 
+function addProbe(app: App, path: string, probe: () => ProbeAnswer): void {
+  addRoute(app, 'GET', path, context => {
+    const { status, body } = probe();
+    context.header('cache-control', 'no-store');
+    return context.json(body, status);
+  });
+}
+
 function answerError(context: Context<ServerEnv>, error: unknown): Response {
   const { status, headers, body } = describeError(error);
   for (const [name, value] of Object.entries(headers)) context.header(name, value);
@@ -67,7 +79,7 @@ function unknownRoute(context: Context<ServerEnv>): CalmError {
   return new CalmError(
     'not_found',
     `There is no ${context.req.method} ${context.req.path.slice(0, 200)} here. ` +
-      'There are POST /v1/completions, GET /v1/models, GET /v1/models/{id} and GET /health.',
+      'There are POST /v1/completions, GET /v1/models, GET /v1/models/{id}, GET /health and GET /metrics.',
   );
 }
 

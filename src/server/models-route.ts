@@ -1,4 +1,4 @@
-/** GET /v1/models, GET /v1/models/{id} and GET /health. */
+/** GET /v1/models and GET /v1/models/{id}. */
 import type { ServedModel } from './served-model.js';
 import type { ServerContext } from './server-context.js';
 
@@ -23,18 +23,4 @@ export function listModels(server: ServerContext) {
 /** One model, by its name or an alias; a name may hold slashes, and a slash at the end does not count. */
 export function showModel(server: ServerContext, id: string) {
   return describeModel(server, server.models.get(id.replace(/\/$/, '')));
-}
-
-/** What a load balancer asks: 200 while requests are taken, 503 from the moment the server drains. */
-export function showHealth(server: ServerContext) {
-  const { draining } = server.lifecycle;
-  return {
-    status: draining ? (503 as const) : (200 as const),
-    body: { status: draining ? 'draining' : 'ok', models: server.models.list().map(describeLoad) },
-  };
-}
-
-function describeLoad(model: ServedModel) {
-  const { slotCount, running, waiting } = model.engine.stats();
-  return { id: model.id, slots: slotCount, running, waiting };
 }

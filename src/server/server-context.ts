@@ -8,6 +8,10 @@ export interface ServerContext {
   readonly lifecycle: Lifecycle;
   /** Largest request body. */
   readonly maxBodyBytes: number;
+  /** Keys of which every request must carry one; none, or left out, to let everyone pass. */
+  readonly apiKeys?: readonly string[];
+  /** Origins of web pages that may call; `*`, or left out, for all. */
+  readonly allowedOrigins?: readonly string[];
   /** Refuse known fields that a model cannot honour, instead of ignoring them; false where left out. */
   readonly strictParams?: boolean;
   /** Is told of the fields of a request that were ignored, for a log line and a count. */
