@@ -38,7 +38,8 @@ export function synthesize(options: SynthOptions, onProgress: ProgressListener =
   );
 }
 
-function synthModel(shape: SynthShape): Model {
+/** The model of a shape, with random weights that are made when they are read. */
+export function synthModel(shape: SynthShape): Model {
   const config = SYNTH_SHAPES[shape];
   const random = (shapes: TensorShapes): RandomTensors => new RandomTensors(new Map(shapes));
   if (config.architecture === 'llama') return readLlamaModel(config, random(llamaTensors(config)), shape);
