@@ -1,5 +1,6 @@
 /** OpenAI's text_completion objects, whole and as stream events: one shape, filled at once or bit by bit. */
 import type { FinishReason } from '../runtime/request.js';
+import { AnswerMeter, type Timings, type Usage } from './answer-meter.js';
 import type { ChoiceDelta } from './completion-run.js';
 import type { Generation } from './to-generation.js';
 
@@ -16,12 +17,6 @@ export interface CompletionChoice {
   readonly prompt_token_ids?: readonly number[];
 }
 
-export interface Usage {
-  readonly prompt_tokens: number;
-  readonly completion_tokens: number;
-  readonly total_tokens: number;
-}
-
 export interface CompletionResponse {
   readonly id: string;
   readonly object: 'text_completion';
@@ -29,6 +24,8 @@ export interface CompletionResponse {
   readonly model: string;
   readonly choices: readonly CompletionChoice[];
   readonly usage?: Usage | null;
+  /** In a whole answer, and in a stream's event that ends its last choice. */
+  readonly timings?: Timings;
 }
 
 /** What every object of one answer shares. */
@@ -48,28 +45,6 @@ export interface AnswerOptions {
   readonly continuousUsage: boolean;
 }
 
-/** Counts the delivered tokens of an answer; each prompt counts once, however many choices it has. */
-class UsageCounter {
-  readonly #promptTokens: number;
-  #completionTokens = 0;
-
-  constructor(generation: Generation) {
-    this.#promptTokens = generation.prompts.reduce((sum, prompt) => sum + prompt.tokens.length, 0);
-  }
-
-  add(delta: ChoiceDelta): void {
-    this.#completionTokens += delta.tokenIds.length;
-  }
-
-  get usage(): Usage {
-    return {
-      prompt_tokens: this.#promptTokens,
-      completion_tokens: this.#completionTokens,
-      total_tokens: this.#promptTokens + this.#completionTokens,
-    };
-  }
-}
-
 /** Reads all deltas and gives the whole answer. */
 export async function collectCompletion(
   deltas: AsyncIterable<ChoiceDelta>,
@@ -77,13 +52,13 @@ export async function collectCompletion(
   generation: Generation,
   options: AnswerOptions,
 ): Promise<CompletionResponse> {
-  const counter = new UsageCounter(generation);
+  const meter = new AnswerMeter(generation);
   const byChoice = Array.from(
     { length: generation.prompts.length * generation.choiceCount },
     () => [] as ChoiceDelta[],
   );
   for await (const delta of deltas) {
-    counter.add(delta);
+    meter.add(delta);
     byChoice[delta.index]?.push(delta);
   }
   const choices = byChoice.map((parts, index) => {
@@ -103,7 +78,7 @@ export async function collectCompletion(
       ),
     };
   });
-  return { ...head, choices, usage: counter.usage };
+  return { ...head, choices, usage: meter.usage, timings: meter.timings };
 }
 
 /** One event for each delta, then the usage if it was asked for. */
@@ -113,10 +88,10 @@ export async function* streamCompletion(
   generation: Generation,
   options: AnswerOptions,
 ): AsyncGenerator<CompletionResponse, void> {
-  const counter = new UsageCounter(generation);
+  const meter = new AnswerMeter(generation);
   const begun = new Set<number>();
   for await (const delta of deltas) {
-    counter.add(delta);
+    meter.add(delta);
     const { index } = delta;
     const choice = {
       index,
@@ -127,15 +102,20 @@ export async function* streamCompletion(
       ...tokenIdFields(index, delta.tokenIds, !begun.has(index), generation, options),
     };
     begun.add(index);
-    yield { ...head, choices: [choice], ...usageField(counter, options) };
+    yield { ...head, choices: [choice], ...meterFields(meter, options) };
   }
-  if (options.includeUsage) yield { ...head, choices: [], usage: counter.usage };
+  if (options.includeUsage) yield { ...head, choices: [], usage: meter.usage, timings: meter.timings };
 }
 
-/** Clients that did not ask for usage must not meet the key. */
-function usageField(counter: UsageCounter, options: AnswerOptions): { usage?: Usage | null } {
-  if (!options.includeUsage) return {};
-  return { usage: options.continuousUsage ? counter.usage : null };
+/** What an event says beside its choice. Clients that did not ask for usage must not meet the key. */
+export function meterFields(
+  meter: AnswerMeter,
+  options: Pick<AnswerOptions, 'includeUsage' | 'continuousUsage'>,
+): { usage?: Usage | null; timings?: Timings } {
+  return {
+    ...(options.includeUsage ? { usage: options.continuousUsage ? meter.usage : null } : {}),
+    ...(meter.isComplete ? { timings: meter.timings } : {}),
+  };
 }
 
 function tokenIdFields(

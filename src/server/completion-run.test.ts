@@ -13,6 +13,8 @@ const generation: Generation = {
   numCandidates: 1,
   stopTokenIds: [],
   stopStrings: [],
+  granularity: 'chunk',
+  chunkSize: 4,
 };
 
 /** A model whose choices do what the test says, and that remembers the signals it was given. */

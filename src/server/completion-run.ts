@@ -5,7 +5,7 @@ import { compileStopStrings, type StopAutomaton } from '../tokenizer/stop-string
 import { type ChoiceText, createChoiceText, type TextStep } from './choice-text.js';
 import { interleave } from './interleave.js';
 import type { ServedModel } from './served-model.js';
-import type { Generation } from './to-generation.js';
+import type { Generation, Granularity } from './to-generation.js';
 
 /** What one chunk adds to one choice. The last delta of a choice, and only that one, has a finish reason. */
 export interface ChoiceDelta {
@@ -17,7 +17,12 @@ export interface ChoiceDelta {
   readonly finishReason: FinishReason | null;
   /** The stop string or token that ended the choice; null where the end of text, a limit or nothing did. */
   readonly stopReason: string | number | null;
+  /** What the engine says of the chunk that begins with this delta; null for further tokens of a chunk. */
+  readonly chunk: ChunkWork | null;
 }
+
+/** What it took to choose a chunk. */
+export type ChunkWork = Pick<ChunkEvent, 'draws' | 'fallback' | 'timing'>;
 
 /**
  * Admits every choice of the request, or none.
@@ -36,7 +41,9 @@ export function startCompletion(
     if (first && generation.maxTokens > 0) model.engine.check(first.request, plans.length);
     const { stopStrings } = generation;
     const stops = stopStrings.length > 0 ? compileStopStrings(stopStrings) : null;
-    const choices = plans.map(plan => startChoice(model, plan, stops, controller.signal));
+    const choices = plans.map(plan =>
+      startChoice(model, plan, stops, generation.granularity, controller.signal),
+    );
     return endTogether(interleave(choices), controller);
   } catch (error) {
     controller.abort(error);
@@ -72,11 +79,13 @@ function startChoice(
   model: ServedModel,
   { index, echoText, request }: ChoicePlan,
   stops: StopAutomaton | null,
+  granularity: Granularity,
   signal: AbortSignal,
 ): AsyncIterable<ChoiceDelta> {
   if (request.maxTokens === 0) return emptyChoice(index, echoText);
   const chunks = model.engine.submit(request, signal);
-  return readChoice(chunks, index, echoText, createChoiceText(model.encoding, stops));
+  const parts = granularity === 'token' ? splitChunks(chunks) : wholeChunks(chunks);
+  return readChoice(parts, index, echoText, createChoiceText(model.encoding, stops));
 }
 
 /** Whoever leaves the stream, or whatever choice fails, takes the other choices along. */
@@ -96,19 +105,40 @@ async function* endTogether<Item>(
 
 /** `max_tokens: 0` asks for nothing, or with `echo` for the prompt. */
 async function* emptyChoice(index: number, text: string): AsyncGenerator<ChoiceDelta, void> {
-  yield { index, text, tokenIds: [], finishReason: 'length', stopReason: null };
+  yield { index, text, tokenIds: [], finishReason: 'length', stopReason: null, chunk: null };
+}
+
+/** What becomes one delta: a chunk, or a token of one. */
+interface ChunkPart {
+  readonly event: ChunkEvent;
+  readonly isFirst: boolean;
+}
+
+async function* wholeChunks(chunks: AsyncIterable<ChunkEvent>): AsyncGenerator<ChunkPart, void> {
+  for await (const event of chunks) yield { event, isFirst: true };
+}
+
+/** Each token as if it were a chunk; what ended the choice stands with the last one. */
+async function* splitChunks(chunks: AsyncIterable<ChunkEvent>): AsyncGenerator<ChunkPart, void> {
+  for await (const chunk of chunks) {
+    const { stopTokenId: _, ...going } = chunk;
+    for (const [index, token] of chunk.tokens.slice(0, -1).entries()) {
+      yield { event: { ...going, tokens: [token], finishReason: null }, isFirst: index === 0 };
+    }
+    yield { event: { ...chunk, tokens: chunk.tokens.slice(-1) }, isFirst: chunk.tokens.length <= 1 };
+  }
 }
 
 async function* readChoice(
-  chunks: AsyncIterable<ChunkEvent>,
+  parts: AsyncIterable<ChunkPart>,
   index: number,
   echoText: string,
   choiceText: ChoiceText,
 ): AsyncGenerator<ChoiceDelta, void> {
   let front = echoText;
-  for await (const chunk of chunks) {
-    const delta = readChunk(chunk, choiceText);
-    yield { ...delta, index, text: front + delta.text };
+  for await (const { event, isFirst } of parts) {
+    const delta = readChunk(event, choiceText);
+    yield { ...delta, index, text: front + delta.text, chunk: isFirst ? event : null };
     front = '';
     // Leaving the loop tells the engine that a stop string ended the choice.
     if (delta.finishReason) return;
@@ -116,7 +146,7 @@ async function* readChoice(
   throw new CalmError('internal', 'The engine ended a choice without saying why.');
 }
 
-type Delta = Omit<ChoiceDelta, 'index'>;
+type Delta = Omit<ChoiceDelta, 'index' | 'chunk'>;
 
 function readChunk(chunk: ChunkEvent, choiceText: ChoiceText): Delta {
   const step = choiceText.push(chunk.tokens);

@@ -4,6 +4,7 @@ import type { Context } from 'hono';
 import { type AnswerOptions, collectCompletion, streamCompletion } from './completion-response.js';
 import { startCompletion } from './completion-run.js';
 import { type CompletionBody, completionSchema } from './completion-schema.js';
+import { findIgnoredParams, surfaceIgnoredParams } from './ignored-params.js';
 import { parseBody } from './parse-body.js';
 import { readJson } from './read-json.js';
 import { controlRequest, type ServerEnv } from './request-signal.js';
@@ -21,6 +22,7 @@ export async function answerCompletion(
   const controller = controlRequest(context, server.lifecycle);
   const body = parseBody(completionSchema, await readJson(context.req.raw, server.maxBodyBytes));
   const model = server.models.get(body.model);
+  surfaceIgnoredParams(context, server, findIgnoredParams(body, model, server.strictParams ?? false));
   const generation = toGeneration(body, model);
   const options = readAnswerOptions(body, model);
   const head = {

@@ -26,7 +26,13 @@ export interface Generation {
   readonly stopTokenIds: readonly number[];
   /** Texts that end a choice; none of them is delivered. */
   readonly stopStrings: readonly string[];
+  readonly granularity: Granularity;
+  /** The model's tokens a chunk, K. */
+  readonly chunkSize: number;
 }
+
+/** What one event of a stream holds. */
+export type Granularity = 'chunk' | 'token';
 
 const openAiMaxTokens = 16;
 const openAiTemperature = 1;
@@ -66,6 +72,8 @@ export function toGeneration(body: CompletionBody, model: ServedModel): Generati
     numCandidates: body.num_candidates ?? defaults.num_candidates ?? defaultNumCandidates,
     stopTokenIds: [...(body.ignore_eos ? [] : model.endTokenIds), ...checkStopTokenIds(body, model)],
     stopStrings: readStopStrings(body, model),
+    granularity: body.stream_granularity ?? 'chunk',
+    chunkSize: model.chunkSize,
   };
 }
 
@@ -85,17 +93,26 @@ function chooseSeed(seed: number | null | undefined, temperature: number): numbe
   return temperature === 0 ? greedySeed : randomSeed();
 }
 
+/** Nulls in their place would be taken for numbers by whoever scores texts, so asking for them is an error. */
 function checkLogprobs(body: CompletionBody, model: ServedModel): void {
-  if (!body.logprobs) return;
+  const asked = (['logprobs', 'prompt_logprobs'] as const).find(param => isLogprobCount(param, body[param]));
+  if (asked === undefined) return;
+  const instead = model.kind === 'calm' ? 'compare models by BrierLM (`calm eval`)' : 'leave it out';
   const reason =
     model.kind === 'calm'
       ? 'a CALM draws samples and has no token probabilities that it could report'
       : 'this server does not report token probabilities yet';
+  const neutral = asked === 'logprobs' ? '0 or left out' : 'left out';
   throw new CalmError(
     'unsupported',
-    `\`logprobs\` must be 0 or left out for ${model.id}: ${reason}. Given: ${body.logprobs}.`,
-    { param: 'logprobs' },
+    `\`${asked}\` must be ${neutral} for ${model.id}: ${reason}; ${instead}. Given: ${body[asked]}.`,
+    { param: asked },
   );
+}
+
+/** 0 asks for the chosen tokens' own in vLLM's prompt_logprobs, and for nothing that OpenAI's clients read here. */
+function isLogprobCount(param: 'logprobs' | 'prompt_logprobs', value: number | null | undefined): boolean {
+  return value != null && (param === 'prompt_logprobs' || value !== 0);
 }
 
 function checkStopTokenIds(body: CompletionBody, model: ServedModel): readonly number[] {

@@ -1,0 +1,95 @@
+/** Counts and times of one answer: OpenAI's `usage`, and `timings` in llama.cpp's words. */
+import type { ChoiceDelta } from './completion-run.js';
+import type { Generation } from './to-generation.js';
+
+/** Token counts; each prompt counts once, however many choices it has. */
+export interface Usage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly total_tokens: number;
+}
+
+/** Where the time went, over all choices; the wait in the queue is no part of it. */
+export interface Timings {
+  readonly prompt_n: number;
+  /** From the first work on the answer to its first chunk: the prompt and one step. */
+  readonly prompt_ms: number;
+  readonly predicted_n: number;
+  /** From the first work on the answer to its last chunk, so `prompt_ms` is a part of it. */
+  readonly predicted_ms: number;
+  readonly predicted_per_second: number;
+  /** Chunks generated; the tokens behind a stop or the limit are not in predicted_n. */
+  readonly chunks: number;
+  /** Tokens that one chunk holds. */
+  readonly chunk_size: number;
+  /** Candidates that the sampler looked at. */
+  readonly draws: number;
+  /** Chunks for which the sampler took a weaker law than the one that was asked for. */
+  readonly fallbacks: number;
+}
+
+/** Adds up the deltas of one answer. */
+export class AnswerMeter {
+  readonly #chunkSize: number;
+  readonly #promptTokens: number;
+  #openChoices: number;
+  #completionTokens = 0;
+  #chunks = 0;
+  #draws = 0;
+  #fallbacks = 0;
+  #startMs = Number.POSITIVE_INFINITY;
+  #firstChunkMs = Number.POSITIVE_INFINITY;
+  #endMs = 0;
+
+  constructor(generation: Generation) {
+    this.#chunkSize = generation.chunkSize;
+    this.#openChoices = generation.prompts.length * generation.choiceCount;
+    this.#promptTokens = generation.prompts.reduce((sum, prompt) => sum + prompt.tokens.length, 0);
+  }
+
+  add({ tokenIds, finishReason, chunk }: ChoiceDelta): void {
+    this.#completionTokens += tokenIds.length;
+    if (finishReason) this.#openChoices -= 1;
+    if (!chunk) return;
+    this.#chunks += 1;
+    this.#draws += chunk.draws;
+    if (chunk.fallback) this.#fallbacks += 1;
+    this.#startMs = Math.min(this.#startMs, chunk.timing.queuedMs);
+    this.#firstChunkMs = Math.min(this.#firstChunkMs, chunk.timing.firstChunkMs);
+    this.#endMs = Math.max(this.#endMs, chunk.timing.elapsedMs);
+  }
+
+  /** True once every choice has ended. */
+  get isComplete(): boolean {
+    return this.#openChoices === 0;
+  }
+
+  get usage(): Usage {
+    return {
+      prompt_tokens: this.#promptTokens,
+      completion_tokens: this.#completionTokens,
+      total_tokens: this.#promptTokens + this.#completionTokens,
+    };
+  }
+
+  get timings(): Timings {
+    const hasChunks = this.#chunks > 0;
+    const predictedMs = hasChunks ? this.#endMs - this.#startMs : 0;
+    const perSecond = predictedMs > 0 ? (this.#completionTokens * 1000) / predictedMs : 0;
+    return {
+      prompt_n: this.#promptTokens,
+      prompt_ms: roundTo3(hasChunks ? this.#firstChunkMs - this.#startMs : 0),
+      predicted_n: this.#completionTokens,
+      predicted_ms: roundTo3(predictedMs),
+      predicted_per_second: roundTo3(perSecond),
+      chunks: this.#chunks,
+      chunk_size: this.#chunkSize,
+      draws: this.#draws,
+      fallbacks: this.#fallbacks,
+    };
+  }
+}
+
+function roundTo3(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

@@ -1,0 +1,74 @@
+/**
+ * The fields that completions and chats share, as they come over the wire. Every one may be null or missing, and a
+ * field's description completes the sentence "`field` must be ..." of its error.
+ */
+import { z } from 'zod';
+
+const int64Limit = 2 ** 63;
+
+/** A field that may be null or missing, and the sentence's end for a value that it refuses. */
+export function optional<Schema extends z.ZodType>(schema: Schema, mustBe: string) {
+  return schema.nullish().describe(mustBe);
+}
+
+/** Token ids on the wire. */
+export const tokenIds = z.array(z.int().nonnegative());
+
+const streamOptionsSchema = z.looseObject({
+  include_usage: z.boolean().nullish(),
+  continuous_usage_stats: z.boolean().nullish(),
+});
+
+/** Most stop strings of one request: OpenAI takes 4, evaluation harnesses send a few more. */
+export const maxStopStrings = 64;
+/** Longest stop string in UTF-16 units: text of that length is held back at most. */
+export const maxStopLength = 1024;
+
+const stopString = z.string().max(maxStopLength);
+const penalty = z.number().min(-2).max(2);
+
+/** What this server honours. */
+const honouredFields = {
+  model: optional(z.string(), 'the name of a served model (GET /v1/models lists them)'),
+  max_tokens: optional(z.int().nonnegative(), 'a whole number from 0 up'),
+  min_tokens: optional(z.int().nonnegative(), 'a whole number from 0 up'),
+  temperature: optional(z.number().min(0).max(2), 'a number from 0 to 2'),
+  num_candidates: optional(z.int().positive().max(65_536), 'a whole number from 1 to 65536'),
+  seed: optional(
+    z.number().min(-int64Limit).max(int64Limit).refine(Number.isInteger),
+    'a whole number of at most 64 bits',
+  ),
+  n: optional(z.int().min(1).max(128), 'a whole number from 1 to 128'),
+  stop: optional(
+    z.union([stopString, z.array(stopString).max(maxStopStrings)]),
+    `a string or an array of at most ${maxStopStrings} strings, each of at most ${maxStopLength} characters`,
+  ),
+  stop_token_ids: optional(tokenIds, 'an array of token ids'),
+  ignore_eos: optional(z.boolean(), 'true or false'),
+  return_token_ids: optional(z.boolean(), 'true or false'),
+  stream: optional(z.boolean(), 'true or false'),
+  stream_options: optional(
+    streamOptionsSchema,
+    'an object with `include_usage` and `continuous_usage_stats`, each true or false',
+  ),
+  stream_granularity: optional(z.enum(['chunk', 'token']), '"chunk" or "token"'),
+  prompt_logprobs: optional(z.int(), 'null: no model here reports probabilities of its prompt'),
+};
+
+/** What it knows; ignored-params.ts says which models honour which of them. */
+const knownFields = {
+  top_p: optional(z.number().min(0).max(1), 'a number from 0 to 1'),
+  top_k: optional(z.int().min(-1), 'a whole number from -1 up'),
+  min_p: optional(z.number().min(0).max(1), 'a number from 0 to 1'),
+  presence_penalty: optional(penalty, 'a number from -2 to 2'),
+  frequency_penalty: optional(penalty, 'a number from -2 to 2'),
+  repetition_penalty: optional(z.number().positive(), 'a number above 0'),
+  logit_bias: optional(
+    z.record(z.string(), z.number().min(-100).max(100)),
+    'an object of token ids and numbers from -100 to 100',
+  ),
+  response_format: optional(z.looseObject({ type: z.string() }), 'an object with a `type`'),
+};
+
+/** Fields of both kinds of requests. */
+export const generationFields = { ...honouredFields, ...knownFields };

@@ -1,0 +1,95 @@
+/** Fields that the server knows but a model cannot honour: ignored and said so, or refused where it is to be strict. */
+import type { Context } from 'hono';
+import { CalmError } from '../errors.js';
+import { excerpt } from './parse-body.js';
+import type { ServerEnv } from './request-signal.js';
+import type { ServedModel } from './served-model.js';
+import type { ServerContext } from './server-context.js';
+
+interface KnownParam {
+  /** True for values that ask for nothing. */
+  isNeutral(value: unknown): boolean;
+  /** The neutral value, for the sentence that refuses others. */
+  readonly neutral: string;
+  /** Why a model that does not honour it cannot; by default, for want of token probabilities. */
+  readonly reason?: string;
+}
+
+const one = { isNeutral: (value: unknown) => value === 1, neutral: '1' };
+const zero = { isNeutral: (value: unknown) => value === 0, neutral: '0' };
+const noTools = { isNeutral: isEmpty, neutral: 'empty', reason: 'it was not trained to call tools' };
+
+const knownParams: Readonly<Record<string, KnownParam>> = {
+  top_p: one,
+  top_k: { isNeutral: value => value === 0 || value === -1, neutral: '0' },
+  min_p: zero,
+  presence_penalty: zero,
+  frequency_penalty: zero,
+  repetition_penalty: one,
+  logit_bias: { isNeutral: hasOnlyZeros, neutral: 'empty' },
+  suffix: {
+    isNeutral: value => value === '',
+    neutral: 'empty',
+    reason: 'it continues texts and fills no gaps',
+  },
+  best_of: { isNeutral: value => value === 0 || value === 1, neutral: '1' },
+  response_format: {
+    isNeutral: value => (value as { type?: unknown }).type === 'text',
+    neutral: '{"type": "text"}',
+    reason: 'its text cannot be bound to a format',
+  },
+  tools: noTools,
+  functions: noTools,
+};
+
+/**
+ * The fields of a body that ask for something which the model does not do.
+ *
+ * @param body a body that holds to its schema
+ * @throws CalmError unsupported, naming the first of them, where `strict`
+ */
+export function findIgnoredParams(
+  body: Readonly<Record<string, unknown>>,
+  model: ServedModel,
+  strict: boolean,
+): readonly string[] {
+  const ignored = Object.entries(knownParams)
+    .filter(([name, { isNeutral }]) => body[name] != null && !isNeutral(body[name]))
+    .map(([name]) => name);
+  const first = ignored[0];
+  if (strict && first !== undefined) throw refuse(first, body[first], model);
+  return ignored;
+}
+
+/** Tells the client by a header and the operator by the log. */
+export function surfaceIgnoredParams(
+  context: Context<ServerEnv>,
+  server: ServerContext,
+  ignored: readonly string[],
+): void {
+  if (ignored.length === 0) return;
+  context.header('x-calm-ignored-params', ignored.join(', '));
+  server.onIgnoredParams?.(ignored, context.get('requestId'));
+}
+
+function refuse(name: string, value: unknown, model: ServedModel): CalmError {
+  const { neutral, reason } = knownParams[name] as KnownParam;
+  const noProbabilities =
+    model.kind === 'calm'
+      ? 'a CALM draws samples and has no token probabilities to change'
+      : 'this server does not change token probabilities';
+  return new CalmError(
+    'unsupported',
+    `\`${name}\` must be ${neutral} or left out for ${model.id}: ${reason ?? noProbabilities}. ` +
+      `Given: ${excerpt(value)}.`,
+    { param: name },
+  );
+}
+
+function isEmpty(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+function hasOnlyZeros(value: unknown): boolean {
+  return Object.values(value as object).every(bias => bias === 0);
+}

@@ -1,0 +1,209 @@
+/** What this server adds to OpenAI's answers, and how it says what it leaves out. */
+import { describe, expect, it } from 'vitest';
+import { readStream } from './completion-suite.js';
+import { type FakeServer, startFakeServer } from './start-server.js';
+
+interface Timings {
+  readonly prompt_ms: number;
+  readonly predicted_n: number;
+  readonly predicted_ms: number;
+  readonly predicted_per_second: number;
+}
+
+const ask = { model: 'fake', prompt: 'Once upon', ignore_eos: true, seed: 1 } as {
+  model: string;
+  prompt: string;
+};
+
+const post = (server: FakeServer, body: object): Promise<Response> =>
+  fetch(`${server.url}/v1/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-request-id': 'r-1' },
+    body: JSON.stringify({ ...ask, ...body }),
+  });
+
+async function readError(response: Response): Promise<{ readonly param: string }> {
+  return ((await response.json()) as { error: { param: string } }).error;
+}
+
+describe('timings', () => {
+  it('count prompts, tokens, chunks and draws of all choices, and agree with each other', async () => {
+    await using server = await startFakeServer();
+    const answer = await server.client.completions.create({ ...ask, max_tokens: 10, n: 3 });
+    const { timings } = answer as unknown as { timings: Timings };
+    expect(timings).toMatchObject({
+      prompt_n: 9,
+      predicted_n: 30,
+      chunks: 9,
+      chunk_size: 4,
+      draws: 9,
+      fallbacks: 0,
+    });
+    expect(timings.predicted_ms).toBeGreaterThanOrEqual(timings.prompt_ms);
+    expect(timings.prompt_ms).toBeGreaterThan(0);
+    expect(timings.predicted_per_second * timings.predicted_ms).toBeCloseTo(30_000, -1);
+  });
+
+  it('come once in a stream, with the last text, and again with the usage', async () => {
+    await using server = await startFakeServer();
+    const params = { ...ask, max_tokens: 10, n: 2, stream: true as const };
+    const plain = await readStream(await server.client.completions.create(params));
+    const withTimings = plain.events.map(event => 'timings' in event);
+    expect(withTimings).toEqual(withTimings.map((_, index) => index === withTimings.length - 1));
+    expect(plain.events.at(-1)).toMatchObject({ timings: { predicted_n: 20, chunks: 6 } });
+    const { events } = await readStream(
+      await server.client.completions.create({ ...params, stream_options: { include_usage: true } }),
+    );
+    expect(events.slice(-2)).toMatchObject([
+      { timings: { predicted_n: 20 } },
+      { choices: [], timings: { predicted_n: 20 } },
+    ]);
+  });
+
+  it('are zeros where nothing was generated', async () => {
+    await using server = await startFakeServer();
+    const answer = await server.client.completions.create({ ...ask, max_tokens: 0 });
+    expect(answer).toMatchObject({
+      timings: { predicted_n: 0, predicted_ms: 0, predicted_per_second: 0, chunks: 0 },
+    });
+  });
+});
+
+describe('stream_granularity', () => {
+  const stream = async (server: FakeServer, params: object) =>
+    readStream(await server.client.completions.create({ ...ask, ...params, stream: true as const }));
+
+  it('"token" gives an event for each token, the same text and the same counts', async () => {
+    await using server = await startFakeServer();
+    const params = { max_tokens: 10, stream_options: { include_usage: true } };
+    const whole = await stream(server, params);
+    const split = await stream(server, { ...params, stream_granularity: 'token' });
+    expect(split.texts).toEqual(whole.texts);
+    expect(split.reasons).toEqual(whole.reasons);
+    const texts = split.events.slice(0, -1).map(event => event.choices[0]?.text.length);
+    expect(texts).toEqual(Array(10).fill(1));
+    expect(whole.events).toHaveLength(3 + 1);
+    expect(split.events.at(-1)).toMatchObject({
+      usage: { completion_tokens: 10 },
+      timings: { chunks: 3, draws: 3 },
+    });
+  });
+
+  it('cuts at stop strings and inside characters as "chunk" does', async () => {
+    const text = [...new TextEncoder().encode('né 日本! stop here')];
+    await using server = await startFakeServer({ scripts: new Map([[1, text]]) });
+    const params = { max_tokens: 40, stop: 'stop', stream_granularity: 'token' };
+    const { texts, reasons, events } = await stream(server, params);
+    expect(texts.get(0)).toBe('né 日本! ');
+    expect(reasons.get(0)).toEqual(['stop']);
+    expect(events.every(event => !event.choices[0]?.text.includes('\uFFFD'))).toBe(true);
+  });
+
+  it('is "chunk" or "token"', async () => {
+    await using server = await startFakeServer();
+    const refused = await post(server, { stream_granularity: 'word' });
+    expect(await refused.json()).toMatchObject({
+      error: { param: 'stream_granularity', message: expect.stringContaining('"chunk" or "token"') },
+    });
+  });
+});
+
+describe('fields that the model cannot honour', () => {
+  const asking: [string, unknown][] = [
+    ['top_p', 0.9],
+    ['top_k', 40],
+    ['min_p', 0.1],
+    ['presence_penalty', -2],
+    ['frequency_penalty', 0.5],
+    ['repetition_penalty', 1.1],
+    ['logit_bias', { 5: 1 }],
+    ['suffix', 'end'],
+    ['best_of', 2],
+    ['response_format', { type: 'json_object' }],
+  ];
+
+  it('are named in a header and to the log, and change nothing', async () => {
+    const log: unknown[] = [];
+    await using server = await startFakeServer({
+      onIgnoredParams: (params, requestId) => log.push([requestId, ...params]),
+    });
+    const names = asking.map(([name]) => name);
+    for (const stream of [false, true]) {
+      const answer = await post(server, { ...Object.fromEntries(asking), stream });
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('x-calm-ignored-params')?.split(', ').sort()).toEqual([...names].sort());
+      await answer.text();
+    }
+    expect(log).toEqual(Array(2).fill(['r-1', ...names]));
+  });
+
+  it('are no matter where they ask for nothing', async () => {
+    const log: unknown[] = [];
+    await using server = await startFakeServer({
+      strictParams: true,
+      onIgnoredParams: params => log.push(params),
+    });
+    const neutral = {
+      top_p: 1,
+      top_k: -1,
+      min_p: 0,
+      presence_penalty: 0,
+      frequency_penalty: 0,
+      repetition_penalty: 1,
+      logit_bias: { foo: 0 },
+      suffix: '',
+      best_of: 0,
+      response_format: { type: 'text' },
+      logprobs: 0,
+      prompt_logprobs: null,
+    };
+    const answer = await post(server, neutral);
+    expect([answer.status, answer.headers.get('x-calm-ignored-params')]).toEqual([200, null]);
+    expect((await post(server, { top_k: 0, best_of: 1, logit_bias: {} })).status).toBe(200);
+    expect(log).toEqual([]);
+  });
+
+  it.each(asking)('are refused by name where the server is strict: %s', async (name, value) => {
+    await using server = await startFakeServer({ strictParams: true });
+    const answer = await post(server, { [name]: value });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toEqual({
+      error: {
+        message: expect.stringMatching(/^`\w+` must be .* or left out for fake: .*\. Given: .*\.$/),
+        type: 'invalid_request_error',
+        param: name,
+        code: 'unsupported_parameter',
+      },
+    });
+  });
+
+  it.each([
+    ['top_p', 1.5],
+    ['top_k', 'many'],
+    ['presence_penalty', 3],
+    ['logit_bias', { 1: 'much' }],
+    ['response_format', 'json'],
+    ['best_of', -1],
+    ['suffix', 5],
+  ])('are refused where they are wrong in themselves: %s %o', async (name, value) => {
+    await using server = await startFakeServer();
+    const answer = await post(server, { [name]: value });
+    expect([answer.status, (await readError(answer)).param]).toEqual([400, name]);
+  });
+
+  it.each([
+    ['logprobs', 1],
+    ['prompt_logprobs', 0],
+  ])('are never answered with silent nulls: %s %d', async (name, value) => {
+    await using server = await startFakeServer();
+    const answer = await post(server, { [name]: value, echo: true });
+    expect([answer.status, await readError(answer)]).toMatchObject([
+      400,
+      {
+        param: name,
+        code: 'unsupported_parameter',
+        message: expect.stringContaining('no token probabilities'),
+      },
+    ]);
+  });
+});
