@@ -88,7 +88,7 @@ function levelAxis(levels: readonly number[], name: string) {
 
 function drawThroughput(series: readonly Series[], levels: readonly number[], axis: string): string {
   return drawChart({
-    legend: { data: series.map(({ name }) => name), top: 0 },
+    legend: { data: series.map(({ name }) => name) },
     xAxis: levelAxis(levels, axis),
     yAxis: { type: 'value', name: 'tokens/s', min: 0 },
     series: series.flatMap(({ name, color, rows }) => [
@@ -145,9 +145,9 @@ function rangeBars(color: string, ranges: readonly Range[]): CustomSeriesOption 
 }
 
 const percentileStyles = [
-  ['p50', 'solid', 2],
-  ['p95', 'dashed', 1.5],
-  ['p99', 'dotted', 1.5],
+  ['p50', 'solid', 2, 'circle'],
+  ['p95', 'dashed', 1.5, 'triangle'],
+  ['p99', 'dotted', 1.5, 'diamond'],
 ] as const;
 
 function drawLatency(
@@ -157,15 +157,16 @@ function drawLatency(
   metric: (row: Row) => Percentiles,
 ): string {
   return drawChart({
-    legend: { data: series.map(({ name }) => name), top: 0 },
+    legend: { data: series.map(({ name }) => name) },
     xAxis: levelAxis(levels, axis),
     yAxis: { type: 'log', name: 'ms', minorSplitLine: { show: true } },
     series: series.flatMap(({ name, color, rows }) =>
-      percentileStyles.map(([key, type, width]) => ({
+      percentileStyles.map(([key, type, width, symbol]) => ({
         type: 'line' as const,
         name,
         color,
-        symbol: key === 'p50' ? 'circle' : 'none',
+        symbol,
+        symbolSize: 6,
         lineStyle: { type, width },
         // A logarithm has no place for 0.
         data: alongLevels(levels, rows, row => metric(row)[key] || null),
@@ -174,33 +175,46 @@ function drawLatency(
   });
 }
 
-/** Tokens/s at the highest load against BrierLM, for targets whose score is known. */
+/**
+ * Tokens/s at the highest load against BrierLM, for targets whose score is known. BrierLM scores samples at temperature
+ * 1, so only rows of that temperature belong beside it.
+ */
 function qualityChart(report: Report): Chart[] {
   const points = splitSeries(
     report,
-    report.rows.filter(row => row.load.kind === 'closed'),
+    report.rows.filter(row => row.load.kind === 'closed' && row.temperature === 1),
   ).flatMap(({ name, color, rows }) => {
     const best = rows.reduce((a, b) => (loadLevel(b) > loadLevel(a) ? b : a));
-    const score = report.targets[best.target]?.quality.brierLm ?? null;
-    return score === null ? [] : [{ name, color, score, best }];
+    const { brierLm = null, brierLmError = null } = report.targets[best.target]?.quality ?? {};
+    return brierLm === null ? [] : [{ name, color, score: brierLm, error: brierLmError ?? 0, best }];
   });
-  const [first] = points;
-  if (!first) return [];
+  if (points.length === 0) return [];
   const level = Math.max(...points.map(({ best }) => loadLevel(best)));
   return [
     {
-      title: `Tokens/s at ${level} requests at a time, against BrierLM (up and right is better)`,
+      title: `Tokens/s at ${level} at a time and T = 1 against BrierLM with its standard error (up and right is better)`,
       svg: drawChart({
-        legend: { data: points.map(({ name }) => name), top: 0 },
-        xAxis: { type: 'value', name: 'BrierLM', scale: true, nameLocation: 'middle', nameGap: 28 },
+        legend: { data: points.map(({ name }) => name) },
+        xAxis: {
+          type: 'value',
+          name: 'BrierLM',
+          scale: true,
+          boundaryGap: ['10%', '10%'],
+          nameLocation: 'middle',
+          nameGap: 28,
+        },
         yAxis: { type: 'value', name: 'tokens/s', min: 0 },
-        series: points.map(({ name, color, score, best }) => ({
-          type: 'scatter' as const,
-          name,
-          color,
-          symbolSize: 14,
-          data: [[score, best.tokensPerSecond.median]],
-        })),
+        series: points.flatMap(({ name, color, score, error, best }) => {
+          const speed = best.tokensPerSecond.median;
+          const ends = [
+            [score - error, speed],
+            [score + error, speed],
+          ];
+          return [
+            { type: 'scatter' as const, name, color, symbolSize: 12, data: [[score, speed]] },
+            { type: 'line' as const, color, symbol: 'none', lineStyle: { width: 1.5 }, data: ends },
+          ];
+        }),
       }),
     },
   ];
@@ -215,9 +229,15 @@ function costChart({ targets }: Report): Chart[] {
     {
       title: 'Where FLOPs per token go',
       svg: drawChart({
-        legend: { data: parts, top: 0 },
+        legend: { data: parts },
+        grid: { left: 176 },
         xAxis: { type: 'value', name: 'MFLOPs per token', nameLocation: 'middle', nameGap: 28 },
-        yAxis: { type: 'category', data: known.map(({ target }) => target.name), inverse: true },
+        yAxis: {
+          type: 'category',
+          data: known.map(({ target }) => target.name),
+          inverse: true,
+          axisLabel: { width: 150, overflow: 'truncate' },
+        },
         series: parts.map((part, index) => ({
           type: 'bar' as const,
           name: part,
