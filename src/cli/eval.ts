@@ -1,9 +1,11 @@
 /** `calm eval`: how good a model is, by scores that need no likelihoods. */
 import type { Command } from 'commander';
+import { CalmError } from '../errors.js';
 import { defaultModels } from './default-models.js';
 import type { EvalOptions } from './eval/eval-options.js';
 import { evalPackage } from './eval/eval-package.js';
-import { evalJson, evalText } from './eval/report.js';
+import { evalServer } from './eval/eval-server.js';
+import { type EvalReport, evalJson, evalText } from './eval/report.js';
 import { addModelOptions } from './model-options.js';
 import { wholeNumber } from './option-values.js';
 
@@ -11,6 +13,7 @@ const examples = `
 Examples:
   calm eval --data stories.txt
   calm eval --model ./calm-m --data wikitext.jsonl --concatenate --block 8192 --json
+  calm eval --url http://127.0.0.1:8000#calm-m --tokenizer-from ./calm-m --data stories.txt --max-tokens 2000
 
 Compare models at equal --block and --stride: the score depends on how much context there is. docs/evaluation.md says
 what is measured.`;
@@ -42,7 +45,14 @@ export function registerEval(program: Command): void {
   addModelOptions(command)
     .addHelpText('after', examples)
     .action(async (options: EvalOptions) => {
-      const report = await evalPackage(options.model ?? (defaultModels()[0] as string), options);
+      const report = await evaluate(options);
       process.stdout.write(`${options.json ? evalJson(report) : evalText(report)}\n`);
     });
+}
+
+function evaluate(options: EvalOptions): Promise<EvalReport> {
+  const { model, url } = options;
+  if (url === undefined) return evalPackage(model ?? (defaultModels()[0] as string), options);
+  if (model === undefined) return evalServer(url, options);
+  throw new CalmError('bad_usage', 'Name a package with --model or a server with --url, not both.');
 }

@@ -116,3 +116,14 @@ function offsets(first: number, length: number, { stride }: BlockLayout): number
   for (let offset = first; offset + LONGEST_NGRAM <= length; offset += stride) found.push(offset);
   return found;
 }
+
+/** @throws CalmError bad_usage where there is nothing to score */
+export function requirePositions(blocks: readonly Block[], documents: readonly (readonly number[])[]): void {
+  if (blocks.length > 0) return;
+  const longest = documents.reduce((most, document) => Math.max(most, document.length), 0);
+  throw new CalmError(
+    'bad_usage',
+    `The text is too short: its longest document has ${longest} tokens, and a scored position takes ${LONGEST_NGRAM}.`,
+    { param: 'data' },
+  );
+}

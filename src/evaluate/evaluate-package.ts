@@ -1,5 +1,4 @@
 /** Evaluates a model package on text. */
-import { CalmError } from '../errors.js';
 import type { Manifest } from '../runtime/manifest.js';
 import type { ModelPackage } from '../runtime/open-package.js';
 import type { OrtEnvironment } from '../runtime/ort/environment.js';
@@ -7,8 +6,14 @@ import type { Device } from '../runtime/ort/memory.js';
 import { PackageSessions } from '../runtime/ort/package-sessions.js';
 import { evaluationCacheSize } from './block-cache.js';
 import type { BlockModel } from './block-model.js';
-import { type Block, type BlockLayout, cutDocuments, cutStream, settleLayout } from './blocks.js';
-import { LONGEST_NGRAM } from './brier.js';
+import {
+  type Block,
+  type BlockLayout,
+  cutDocuments,
+  cutStream,
+  requirePositions,
+  settleLayout,
+} from './blocks.js';
 import { BrierTotals } from './brier-summary.js';
 import { CalmBlockModel } from './calm-block-model.js';
 import type { Evaluation, EvaluationOptions } from './evaluation.js';
@@ -30,7 +35,9 @@ export async function evaluatePackage(
   options: EvaluationOptions,
 ): Promise<Evaluation> {
   const { manifest } = source;
-  const layout = settleLayout(layoutModel(manifest), options);
+  const { chunk_size: chunkSize, bos_token_id: bosTokenId, backbone } = manifest;
+  const contextTokens = backbone.max_positions * chunkSize;
+  const layout = settleLayout({ chunkSize, bosTokenId, contextTokens }, options);
   const blocks = [...(options.concatenate ? cutStream : cutDocuments)(documents, layout)];
   requirePositions(blocks, documents);
   const sessions = new PackageSessions(environment, source, device);
@@ -60,26 +67,6 @@ export async function evaluatePackage(
   } finally {
     sessions.close();
   }
-}
-
-/** What a layout needs to know of a package. */
-export function layoutModel(manifest: Manifest): Parameters<typeof settleLayout>[0] {
-  return {
-    chunkSize: manifest.chunk_size,
-    bosTokenId: manifest.bos_token_id,
-    contextTokens: manifest.backbone.max_positions * manifest.chunk_size,
-  };
-}
-
-/** @throws CalmError bad_usage where there is nothing to score */
-export function requirePositions(blocks: readonly Block[], documents: readonly (readonly number[])[]): void {
-  if (blocks.length > 0) return;
-  const longest = documents.reduce((most, document) => Math.max(most, document.length), 0);
-  throw new CalmError(
-    'bad_usage',
-    `The text is too short: its longest document has ${longest} tokens, and a scored position takes ${LONGEST_NGRAM}.`,
-    { param: 'data' },
-  );
 }
 
 async function score(

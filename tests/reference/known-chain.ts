@@ -17,6 +17,16 @@ function probability(law: ChainLaw, context: readonly number[], next: number): n
   return law[row]![next]!;
 }
 
+/** The token behind a context that a number in [0, 1) picks. */
+export function nextToken(law: ChainLaw, context: readonly number[], uniform: number): number {
+  let left = uniform;
+  const found = law.findIndex((_, token) => {
+    left -= probability(law, context, token);
+    return left < 0;
+  });
+  return found < 0 ? law.length - 1 : found;
+}
+
 /** Brier-1 to Brier-4 of the law at one position, by enumeration. */
 export function exactBrier(law: ChainLaw, context: readonly number[], target: readonly number[]): number[] {
   let paths: { tokens: number[]; mass: number }[] = [{ tokens: [], mass: 1 }];
@@ -100,12 +110,7 @@ export class ChainModel implements BlockModel {
     const draws = Array.from({ length: query.samples }, () => {
       const drawn: number[] = [];
       for (let i = 0; i < this.chunkSize; i += 1) {
-        let left = random.next();
-        const next = this.#law.findIndex((_, token) => {
-          left -= probability(this.#law, [...context, ...drawn], token);
-          return left < 0;
-        });
-        drawn.push(next < 0 ? this.#law.length - 1 : next);
+        drawn.push(nextToken(this.#law, [...context, ...drawn], random.next()));
       }
       return drawn;
     });
