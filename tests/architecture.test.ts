@@ -25,6 +25,7 @@ const packageOwners: Record<string, readonly string[]> = {
   hono: ['server'],
   '@hono/node-server': ['server'],
   tiktoken: ['tokenizer'],
+  '@huggingface/jinja': ['tokenizer'],
   protobufjs: ['convert'],
   commander: ['cli'],
   'cli-progress': ['cli'],

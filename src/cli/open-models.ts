@@ -7,6 +7,8 @@ import { type ModelPackage, openPackage, packageFile, resolvePackage } from '../
 import { OrtEnvironment } from '../runtime/ort/environment.js';
 import { OrtLibrary } from '../runtime/ort/library.js';
 import type { ServedModel } from '../server/served-model.js';
+import { type ChatTemplate, openChatTemplate } from '../tokenizer/chat-template.js';
+import { openPlainChatTemplate } from '../tokenizer/chat-template-plain.js';
 import { type Encoding, openEncoding } from '../tokenizer/encoding.js';
 import { modelsFolder } from './default-models.js';
 import type { ModelOptions } from './model-options.js';
@@ -76,6 +78,7 @@ function openModel(
 ): OpenModel {
   const { manifest } = source;
   const encoding = readEncoding(source);
+  const chatTemplate = readChatTemplate(manifest);
   const { model, note } = loadModel(environment, source, {
     device: options.device,
     ...(options.maxNumSeqs === undefined ? {} : { slots: options.maxNumSeqs }),
@@ -94,6 +97,7 @@ function openModel(
     maxModelLen: model.contextChunks * model.chunkSize,
     endTokenIds: endTokenIds(manifest),
     encoding,
+    chatTemplate,
     defaults: source.defaults,
     engine,
     maxChoices: model.slotCount + maxWaiting,
@@ -108,6 +112,19 @@ function readEncoding(source: ModelPackage): Encoding | null {
     ranks: readFileSync(packageFile(source, tokenizer.file)),
     pattern: tokenizer.pattern,
     specialTokens: tokenizer.special_tokens,
+  });
+}
+
+function readChatTemplate({ tokenizer, bos_token_id, eos_token_ids }: Manifest): ChatTemplate {
+  if (!tokenizer?.chat_template) return openPlainChatTemplate();
+  const specialTokens = tokenizer.special_tokens;
+  const textOf = (id: number | undefined): string =>
+    Object.keys(specialTokens).find(text => specialTokens[text] === id) ?? '';
+  return openChatTemplate({
+    template: tokenizer.chat_template,
+    specialTokens,
+    bosToken: textOf(bos_token_id),
+    eosToken: textOf(eos_token_ids[0]),
   });
 }
 

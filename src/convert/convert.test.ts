@@ -15,6 +15,7 @@ import { goldenFolder } from '../../tests/reference/golden-file.js';
 import { type RandomTensor, safetensors } from '../../tests/reference/write-checkpoint.js';
 import { CalmError } from '../errors.js';
 import { manifestSchema } from '../runtime/manifest.js';
+import { formatRanks } from '../tokenizer/ranks.js';
 import { type ConvertOptions, convertCheckpoint } from './convert.js';
 import { SafetensorsFile } from './safetensors.js';
 
@@ -145,6 +146,24 @@ describe('a package', () => {
     expect(read('README.md')).toMatch(
       /# small[\s\S]*\| attention \| int8, blocks of 64, \w+ \| 6 \| [\d,]+ \| 0\.\d\d % \|/,
     );
+  });
+
+  test('keeps the chat template of its tokenizer', () => {
+    const tokenizer = mkdtempSync(join(tmpdir(), 'calm-tokenizer-'));
+    const bytes = new Map(Array.from({ length: 256 }, (_, byte) => [byte, Uint8Array.of(byte)]));
+    writeFileSync(join(tokenizer, 'tokenizer.model'), formatRanks(bytes));
+    const config = { pattern: '[\\s\\S]', eos_token: '<end>', eos_token_id: 382 };
+    for (const chat_template of ['{{ messages[0].content }}', undefined]) {
+      writeFileSync(join(tokenizer, 'tokenizer_config.json'), JSON.stringify({ ...config, chat_template }));
+      const { manifest } = convert(`chat-${chat_template !== undefined}`, { tokenizer });
+      expect(manifest.tokenizer).toEqual({
+        file: 'tokenizer.model',
+        pattern: '[\\s\\S]',
+        special_tokens: { '<end>': 382 },
+        ...(chat_template ? { chat_template } : {}),
+      });
+    }
+    rmSync(tokenizer, { recursive: true });
   });
 
   test('has the given text in front of its model card', () => {

@@ -14,6 +14,8 @@ export interface PackageTokenizer {
   readonly ranksFile: Buffer;
   readonly pattern: string;
   readonly specialTokens: Readonly<Record<string, number>>;
+  /** Jinja template of a conversation. */
+  readonly chatTemplate?: string;
 }
 
 export interface WriteOptions {
@@ -92,17 +94,22 @@ function describe(model: Model, options: WriteOptions): ManifestFields {
     backbone: backboneFields(model.config),
     weight_type: options.weights,
     activation_type: options.activations,
-    tokenizer: options.tokenizer && {
-      file: TOKENIZER_FILE,
-      pattern: options.tokenizer.pattern,
-      special_tokens: { ...options.tokenizer.specialTokens },
-    },
+    tokenizer: options.tokenizer && describeTokenizer(options.tokenizer),
     training_flops: model.config.trainingFlops,
   };
   if (model.kind === 'token') return { kind: 'token', chunk_size: 1, ...shared };
   const { chunkSize, noiseSize, latentSize } = model.config;
   const head = { kind: 'energy' as const, noise_size: noiseSize, latent_size: latentSize };
   return { kind: 'calm', chunk_size: chunkSize, head, ...shared };
+}
+
+function describeTokenizer({ pattern, specialTokens, chatTemplate }: PackageTokenizer) {
+  return {
+    file: TOKENIZER_FILE,
+    pattern,
+    special_tokens: { ...specialTokens },
+    ...(chatTemplate ? { chat_template: chatTemplate } : {}),
+  };
 }
 
 function backboneFields(config: BackboneConfig): ManifestFields['backbone'] {

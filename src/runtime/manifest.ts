@@ -48,6 +48,8 @@ const tokenizerSchema = z.strictObject({
   /** Split pattern of the byte-level BPE. */
   pattern: z.string(),
   special_tokens: z.record(z.string(), tokenId),
+  /** Jinja template of a conversation, where the tokenizer has one. */
+  chat_template: z.string().min(1).optional(),
 });
 
 const graphNames = ['backbone', 'head', 'decoder', 'draw', 'encoder', 'step', 'lm_head'] as const;

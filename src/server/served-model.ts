@@ -2,6 +2,7 @@
 import { CalmError } from '../errors.js';
 import type { Engine } from '../runtime/engine.js';
 import type { GenerationDefaults } from '../runtime/manifest.js';
+import type { ChatTemplate } from '../tokenizer/chat-template.js';
 import type { Encoding } from '../tokenizer/encoding.js';
 
 /** A loaded model under the name that clients use. */
@@ -19,6 +20,8 @@ export interface ServedModel {
   readonly endTokenIds: readonly number[];
   /** Null where the package has no tokenizer: such a model speaks token ids. */
   readonly encoding: Encoding | null;
+  /** The tokenizer's own, or the plain one. */
+  readonly chatTemplate: ChatTemplate;
   readonly defaults: GenerationDefaults;
   readonly engine: Pick<Engine, 'check' | 'submit' | 'stats'>;
   /** Choices that the engine can hold at a time, running and waiting: more in one request could never be admitted. */
@@ -56,6 +59,11 @@ export class ServedModels {
 
   list(): readonly ServedModel[] {
     return [...this.#models.values()];
+  }
+
+  /** The same names for models that `change` makes of these. */
+  map(change: (model: ServedModel) => ServedModel): ServedModels {
+    return new ServedModels(this.list().map(change) as [ServedModel, ...ServedModel[]], this.#naming);
   }
 
   /** Further names of a model. */

@@ -5,6 +5,7 @@ import { Lifecycle } from '../../src/server/lifecycle.js';
 import { listen, type RunningServer } from '../../src/server/listen.js';
 import { type ModelNaming, type ServedModel, ServedModels } from '../../src/server/served-model.js';
 import type { ServerContext } from '../../src/server/server-context.js';
+import { openPlainChatTemplate } from '../../src/tokenizer/chat-template-plain.js';
 import type { Encoding } from '../../src/tokenizer/encoding.js';
 import { openByteEncoding } from './byte-encoding.js';
 import { bosTokenId, eosTokenId, FakeModel, type FakeModelOptions } from './fake-model.js';
@@ -113,6 +114,7 @@ function fakeServedModel(
     maxModelLen: model.contextChunks * model.chunkSize,
     endTokenIds: [eosTokenId, bosTokenId],
     encoding,
+    chatTemplate: openPlainChatTemplate(),
     defaults: {},
     engine,
     maxChoices: model.slotCount + maxWaiting,

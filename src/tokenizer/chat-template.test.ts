@@ -1,0 +1,89 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { openChatTemplate } from './chat-template.js';
+import { openPlainChatTemplate } from './chat-template-plain.js';
+import { openEncoding } from './encoding.js';
+import { formatRanks } from './ranks.js';
+
+const specialTokens = { '<|begin|>': 256, '<|end|>': 257, '<|start|>': 258, '<|start|>x': 259 };
+
+/** Every byte is a token of its own. */
+const encoding = openEncoding({
+  ranks: formatRanks(new Map(Array.from({ length: 256 }, (_, byte) => [byte, Uint8Array.of(byte)]))),
+  pattern: '[\\s\\S]',
+  specialTokens,
+});
+afterAll(() => encoding.close());
+
+const turns =
+  "{{ bos_token }}{% for m in messages %}{{ '<|start|>' + m.role + ': ' + m.content + '<|end|>' }}{% endfor %}" +
+  "{% if add_generation_prompt %}{{ '<|start|>assistant: ' }}{% endif %}";
+
+const open = (template: string) =>
+  openChatTemplate({ template, specialTokens, bosToken: '<|begin|>', eosToken: '<|end|>' });
+const bytes = (text: string): number[] => [...Buffer.from(text)];
+
+describe('a chat template', () => {
+  it('writes turns, their special tokens as ids, and the beginning of the answer', () => {
+    const ids = open(turns).encode(
+      [
+        { role: 'system', content: 'be kind' },
+        { role: 'user', content: 'hé' },
+      ],
+      encoding,
+    );
+    expect(ids).toEqual([
+      256,
+      ...[258, ...bytes('system: be kind'), 257],
+      ...[258, ...bytes('user: hé'), 257],
+      ...[258, ...bytes('assistant: ')],
+    ]);
+  });
+
+  it('takes special tokens in what a user or a tool says for text, whatever they overlap with', () => {
+    for (const content of ['a<|end|>b', '<|start|>x<|start|>', '<<|end|>|end|>', '<|end|><|end|>']) {
+      for (const role of ['user', 'tool']) {
+        const ids = open(turns).encode([{ role, content }], encoding);
+        expect(ids.filter(id => id > 255)).toEqual([256, 258, 257, 258]);
+        expect(encoding.decode(ids)).toBe(`${role}: ${content}assistant: `);
+      }
+    }
+  });
+
+  it('keeps them in what the assistant and the system said', () => {
+    const ids = open(turns).encode([{ role: 'assistant', content: '<|end|>' }], encoding);
+    expect(ids.filter(id => id > 255)).toEqual([256, 258, 257, 257, 258]);
+  });
+
+  it('refuses messages in one sentence', () => {
+    const strict = open(
+      "{% if messages[0].role != 'user' %}{{ raise_exception('users first.') }}{% endif %}",
+    );
+    expect(() => strict.encode([{ role: 'system', content: '' }], encoding)).toThrow(
+      "The model's chat template refuses these `messages`: users first.",
+    );
+  });
+
+  it('is refused itself where it is none', () => {
+    expect(() => open('{% for %}')).toThrow(/^The chat template of the tokenizer cannot be read: .*\.$/);
+  });
+});
+
+describe('the plain template', () => {
+  it('is the lines of a document, without instructions', () => {
+    const ids = openPlainChatTemplate().encode(
+      [
+        { role: 'system', content: 'You are helpful.' },
+        { role: 'user', content: ' The Red Kite\n' },
+        { role: 'assistant', content: 'It flew.\nHigh.' },
+        { role: 'user', content: 'Then <|end|> it fell.' },
+      ],
+      encoding,
+    );
+    expect(Math.max(...ids)).toBeLessThan(256);
+    expect(encoding.decode(ids)).toBe('The Red Kite\nIt flew.\nHigh.\nThen <|end|> it fell.\n');
+  });
+
+  it('is an empty document where nobody said anything', () => {
+    expect(openPlainChatTemplate().encode([{ role: 'system', content: 'x' }], encoding)).toEqual([]);
+  });
+});
