@@ -5,8 +5,6 @@ import { type CommandOptions, createCommand } from './command.js';
 import { reportJson } from './report/json.js';
 import { reportMarkdown } from './report/markdown.js';
 import { isClean } from './report/report.js';
-import { writeReport } from './report/write-report.js';
-import { runLoadtest } from './run-loadtest.js';
 import { UsageError } from './usage-error.js';
 
 const failureCode = 1;
@@ -14,6 +12,8 @@ const usageCode = 2;
 const defaultFolder = 'loadtest-report';
 
 async function run(options: CommandOptions, serveOptions: readonly string[]): Promise<void> {
+  // Loaded here so that --help and wrong calls need neither autocannon nor the charts.
+  const { runLoadtest } = await import('./run-loadtest.js');
   const report = await runLoadtest(options, serveOptions, {
     args: process.argv.slice(2),
     environment: process.env,
@@ -23,6 +23,7 @@ async function run(options: CommandOptions, serveOptions: readonly string[]): Pr
   process.stdout.write(options.json ? `${reportJson(report)}\n` : reportMarkdown(report));
   const folder = options.out ?? (options.json ? null : defaultFolder);
   if (folder !== null) {
+    const { writeReport } = await import('./report/write-report.js');
     writeReport(report, folder);
     process.stderr.write(`Wrote ${folder}/report.html, .md, .csv and .json.\n`);
   }

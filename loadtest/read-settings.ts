@@ -1,6 +1,7 @@
 /** From command-line options to settings and targets; everything that can be wrong with them is said here. */
 import type { CommandOptions } from './command.js';
 import type { Load } from './load/plan.js';
+import { orderPrompts, readPrompts } from './load/prompts.js';
 import { parseBrierLm, parseFlops, type Quality, unknownQuality } from './measure/quality.js';
 import type { RunSettings } from './settings.js';
 import { checkNames, parseTarget, type Target, valueFor } from './targets/target.js';
@@ -9,7 +10,11 @@ import { UsageError } from './usage-error.js';
 const defaultConcurrency = [1, 2, 4, 8, 16, 32];
 const defaultWarmup = 8;
 
-/** Settings of the run. A rate without --concurrency asks for the open loop alone. */
+/**
+ * Settings of the run. A rate without --concurrency asks for the open loop alone.
+ *
+ * @throws UsageError where the prompts cannot be read
+ */
 export function readSettings(options: CommandOptions): RunSettings {
   const concurrency = options.concurrency ?? (options.rate ? [] : defaultConcurrency);
   const loads: Load[] = [
@@ -26,6 +31,8 @@ export function readSettings(options: CommandOptions): RunSettings {
     requests: options.requests ?? null,
     warmupRequests: options.warmup ?? Math.max(defaultWarmup, ...concurrency),
     prompts: options.prompts,
+    promptTexts:
+      options.prompts === 'random' ? null : orderPrompts(readPrompts(options.prompts), options.seed),
     inputTokens: options.inputTokens ?? null,
     outputTokens: options.outputTokens,
     rawRequests: options.rawRequests,
@@ -101,17 +108,10 @@ export function readQuality(
 /** The command as it can be repeated, without keys. */
 export function describeCommand(args: readonly string[]): string {
   const shown = args.map((arg, index) => {
-    if (args[index - 1] === '--api-key') return hideKey(arg);
-    return arg.startsWith('--api-key=')
-      ? `--api-key=${hideKey(arg.slice('--api-key='.length))}`
-      : quoteArgument(arg);
+    if (args[index - 1] === '--api-key') return '...';
+    return arg.startsWith('--api-key=') ? '--api-key=...' : quoteArgument(arg);
   });
   return ['npm run loadtest', ...(shown.length > 0 ? ['--', ...shown] : [])].join(' ');
-}
-
-function hideKey(value: string): string {
-  const name = /^([^=]+)=./.exec(value)?.[1];
-  return name === undefined || name.length > 32 ? '...' : `${name}=...`;
 }
 
 function quoteArgument(arg: string): string {

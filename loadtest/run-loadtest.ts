@@ -17,6 +17,7 @@ import {
 import { createProgress } from './report/progress.js';
 import type { Report } from './report/report.js';
 import { findWarnings } from './report/warnings.js';
+import type { RunSettings } from './settings.js';
 import type { Target } from './targets/target.js';
 import { UsageError } from './usage-error.js';
 
@@ -40,28 +41,29 @@ export async function runLoadtest(
   context: RunContext,
 ): Promise<Report> {
   const named = readTargets(options, context.environment);
+  const settings = readSettings(options);
   if (named.length > 0) {
     if (serveOptions.length > 0 || options.model.length > 0) {
       throw new UsageError(
         '--model and options after -- are for a server that the run starts itself, without --target.',
       );
     }
-    return measure(named, new Map(), options, context);
+    return measure(named, new Map(), settings, options, context);
   }
   context.progressStream.write('Starting a server with the models to compare ...\n');
   await using own: OwnTargets = await startOwnTargets(options.model, serveOptions);
-  return await measure(own.targets, own.evaluations, options, context);
+  return await measure(own.targets, own.evaluations, settings, options, context);
 }
 
 async function measure(
   targets: readonly Target[],
   evaluations: ReadonlyMap<string, Quality>,
+  settings: RunSettings,
   options: CommandOptions,
   { args, clock, progressStream }: RunContext,
 ): Promise<Report> {
   const names = targets.map(({ name }) => name);
   checkOptionNames(options, names);
-  const settings = readSettings(options);
   const qualities = names.map(name => readQuality(options, name, evaluations.get(name)));
   const machine = describeMachine();
   const started = new Date().toISOString();

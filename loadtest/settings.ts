@@ -18,6 +18,8 @@ export interface RunSettings {
   readonly warmupRequests: number;
   /** A file's path, or "random" for random token ids. */
   readonly prompts: string;
+  /** The file's prompts in the order in which they are sent; null for random token ids. */
+  readonly promptTexts: readonly string[] | null;
   /** Null sends the prompts of the file as they are. */
   readonly inputTokens: number | null;
   readonly outputTokens: number;

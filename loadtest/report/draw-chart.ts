@@ -1,5 +1,11 @@
 /** Draws one chart as an SVG document, with the look that all charts share. */
-import { type EChartsOption, type GridComponentOption, init, type LegendComponentOption } from 'echarts';
+import type { EChartsOption, GridComponentOption, LegendComponentOption, SeriesOption } from 'echarts';
+import { BarChart, CustomChart, LineChart, ScatterChart } from 'echarts/charts';
+import { GridComponent, LegendComponent } from 'echarts/components';
+import { init, use } from 'echarts/core';
+import { SVGRenderer } from 'echarts/renderers';
+
+use([BarChart, CustomChart, LineChart, ScatterChart, GridComponent, LegendComponent, SVGRenderer]);
 
 /** Okabe and Ito's colours, which colour-blind readers can tell apart. */
 export const seriesColors = [
@@ -16,7 +22,8 @@ const widthPx = 640;
 const heightPx = 360;
 
 /** A chart has one grid and one legend here. */
-type DrawnChart = Omit<EChartsOption, 'grid' | 'legend'> & {
+type DrawnChart = Omit<EChartsOption, 'grid' | 'legend' | 'series'> & {
+  readonly series: readonly SeriesOption[];
   readonly grid?: GridComponentOption;
   readonly legend?: LegendComponentOption;
 };
@@ -25,13 +32,15 @@ type DrawnChart = Omit<EChartsOption, 'grid' | 'legend'> & {
 export function drawChart(option: DrawnChart): string {
   const chart = init(null, null, { renderer: 'svg', ssr: true, width: widthPx, height: heightPx });
   try {
-    const { grid, legend, ...rest } = option;
+    const { grid, legend, series, ...rest } = option;
     chart.setOption({
       animation: false,
       textStyle: { fontFamily: 'system-ui, sans-serif' },
       grid: { left: 64, right: 24, top: 56, bottom: 48, ...grid },
       // Without a browser the width of letters is a guess; the gap keeps names apart where it was too small.
-      legend: { top: 0, itemGap: 32, ...legend },
+      legend: { top: 0, itemGap: 32, selectedMode: false, ...legend },
+      // Nothing answers a mouse, so there is no style for one.
+      series: series.map(item => ({ ...item, silent: true })),
       ...rest,
     });
     return chart.renderToSVGString();

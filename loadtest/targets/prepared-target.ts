@@ -4,7 +4,7 @@ import { callCompletion } from '../client/completion-call.js';
 import { HttpConnections } from '../client/exchange.js';
 import { RequestFailure } from '../client/request-failure.js';
 import type { Clock } from '../clock.js';
-import { orderPrompts, randomTokenPrompt, readPrompts } from '../load/prompts.js';
+import { randomTokenPrompt } from '../load/prompts.js';
 import type { RunSettings } from '../settings.js';
 import { chooseModel, listModels, type ModelDescription, tryEndpoint } from './probe.js';
 import { fitPrompt } from './prompt-length.js';
@@ -77,27 +77,26 @@ export async function prepareTarget(
 
 type PromptSource = (index: number, salt: number) => Prompt;
 
-function preparePrompts(settings: RunSettings, model: ModelDescription): PromptSource {
-  if (settings.prompts === 'random') {
-    const tokens = settings.inputTokens ?? defaultRandomTokens;
-    const vocabSize = model.vocabSize ?? assumedVocabSize;
-    return (index, salt) => randomTokenPrompt(tokens, vocabSize, settings.seed + salt + 65_537 * index);
-  }
-  const prompts = orderPrompts(readPrompts(settings.prompts), settings.seed);
-  return index => prompts[index % prompts.length] ?? '';
+function preparePrompts(
+  { promptTexts, inputTokens, seed }: RunSettings,
+  model: ModelDescription,
+): PromptSource {
+  if (promptTexts) return index => promptTexts[index % promptTexts.length] ?? '';
+  const tokens = inputTokens ?? defaultRandomTokens;
+  const vocabSize = model.vocabSize ?? assumedVocabSize;
+  return (index, salt) => randomTokenPrompt(tokens, vocabSize, seed + salt + 65_537 * index);
 }
 
+/** Cuts texts to --input-tokens where it is given. */
 async function fitPrompts(
   whole: PromptSource,
-  settings: RunSettings,
+  { promptTexts, inputTokens }: RunSettings,
   measure: (text: string) => Promise<number>,
 ): Promise<PromptSource> {
-  const { inputTokens } = settings;
-  if (settings.prompts === 'random' || inputTokens === null) return whole;
-  const texts = orderPrompts(readPrompts(settings.prompts), settings.seed);
+  if (!promptTexts || inputTokens === null) return whole;
   const fitted: string[] = [];
-  for (let start = 0; start < Math.min(mostFittedPrompts, texts.length); start++) {
-    fitted.push(await fitPrompt(texts, start, inputTokens, measure));
+  for (let start = 0; start < Math.min(mostFittedPrompts, promptTexts.length); start++) {
+    fitted.push(await fitPrompt(promptTexts, start, inputTokens, measure));
   }
   return index => fitted[index % fitted.length] ?? '';
 }

@@ -2,7 +2,7 @@
 
 import type { CompletionEndpoint, CompletionJob } from '../client/completion-call.js';
 import { HttpConnections } from '../client/exchange.js';
-import { storyOpeningsFile } from '../load/prompts.js';
+import { readPrompts, storyOpeningsFile } from '../load/prompts.js';
 import type { RunSettings } from '../settings.js';
 import type { Target } from '../targets/target.js';
 
@@ -14,6 +14,7 @@ export function makeSettings(changes: Partial<RunSettings> = {}): RunSettings {
     requests: 4,
     warmupRequests: 1,
     prompts: storyOpeningsFile,
+    promptTexts: changes.prompts === 'random' ? null : readPrompts(storyOpeningsFile),
     inputTokens: null,
     outputTokens: 10,
     rawRequests: 4,

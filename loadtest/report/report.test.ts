@@ -1,0 +1,219 @@
+/** Every format shows every figure, and what went wrong. */
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { makeReport, makeRow } from '../testing/report.js';
+import { reportCharts } from './charts.js';
+import { reportCsv } from './csv.js';
+import { reportHtml } from './html.js';
+import { reportJson } from './json.js';
+import { reportMarkdown } from './markdown.js';
+import { isClean } from './report.js';
+import { findWarnings } from './warnings.js';
+import { writeReport } from './write-report.js';
+
+describe('reportJson', () => {
+  const json = JSON.parse(reportJson(makeReport()));
+
+  it('has the keys that tools read', () => {
+    expect(json.rows[0]).toMatchObject({
+      target: 'calm',
+      model: 'stories',
+      mode: 'closed',
+      concurrency: 1,
+      requests: 16,
+      failed: 0,
+      tokens_per_second: 500,
+      tokens_per_second_range: [400, 600],
+      ttft_ms: { p50: 20, p95: 29, p99: 29.8 },
+      inter_chunk_ms: { p50: 2.5 },
+      per_token_ms: { p50: 0.5 },
+      e2e_ms: { p50: 110 },
+      client_cores: 0.2,
+      server_cores: 1.8,
+      goodput_share: 0.875,
+    });
+    expect(json.rows[4]).toMatchObject({ mode: 'open', concurrency: null, rate_per_second: 2.5 });
+    expect(json.comparisons[0]).toMatchObject({
+      target: 'calm',
+      baseline: 'token',
+      tokens_per_second_ratio: 2,
+    });
+  });
+
+  it('says which target failed and why', () => {
+    expect(json.ok).toBe(false);
+    expect(json.targets.map(({ problem }: { problem: string | null }) => problem)).toEqual([
+      null,
+      null,
+      'Cannot reach <it>: nothing listens | there.',
+    ]);
+    expect(json.rows[3].failures).toEqual([
+      { code: 'dropped', count: 2, example: 'It closed the connection.' },
+    ]);
+  });
+
+  it('never shows a key', () => {
+    const report = makeReport();
+    const [first, ...rest] = report.targets;
+    if (!first) throw new Error('No target.');
+    const secret = { ...first, target: { ...first.target, apiKey: 'sk-secret' } };
+    const withKey = { ...report, targets: [secret, ...rest] };
+    for (const text of [
+      reportJson(withKey),
+      reportMarkdown(withKey),
+      reportHtml(withKey),
+      reportCsv(withKey),
+    ]) {
+      expect(text).not.toContain('sk-secret');
+    }
+  });
+});
+
+describe('isClean', () => {
+  const clean = makeReport({ targets: makeReport().targets.slice(0, 2), rows: [makeRow()] });
+
+  it('wants every target measured and every answer right', () => {
+    expect(isClean(clean)).toBe(true);
+    expect(isClean(makeReport({ ...clean, targets: makeReport().targets }))).toBe(false);
+    expect(isClean(makeReport({ ...clean, rows: [makeRow({ failed: 1 })] }))).toBe(false);
+    const rawRows = makeReport().rawRows.map(row => ({ ...row, failed: 1 }));
+    expect(isClean(makeReport({ ...clean, rawRows }))).toBe(false);
+  });
+});
+
+describe('reportMarkdown', () => {
+  it('shows comparison, figures, failures and method', () => {
+    const text = reportMarkdown(makeReport());
+    expect(text).toContain('| calm | token | 1 at a time | 1 | 2.00 (1.60–2.30) |');
+    expect(text).toContain('500 (400–600)');
+    expect(text).toContain('**Failed:** Cannot reach <it>');
+    expect(text).toContain('| token | 8 at a time | 1 | dropped | 2 | It closed the connection. |');
+    expect(text).toContain('**Note:** The machine was not idle.');
+    expect(text).toContain('88 %, 3.50 /s');
+  });
+
+  it('keeps every line of a table at the same number of cells', () => {
+    const tables = reportMarkdown(makeReport())
+      .split('\n\n')
+      .filter(part => part.startsWith('|'));
+    expect(tables.length).toBeGreaterThanOrEqual(5);
+    for (const table of tables) {
+      const cells = table.split('\n').map(line => line.replaceAll('\\|', '').split('|').length);
+      expect(new Set(cells).size, table).toBe(1);
+    }
+  });
+});
+
+describe('reportCsv', () => {
+  it('has one line for each row and quotes what needs it', () => {
+    const lines = reportCsv(makeReport()).trimEnd().split('\r\n');
+    expect(lines).toHaveLength(6);
+    const head = lines[0]?.split(',') ?? [];
+    const first = lines[1]?.split(',') ?? [];
+    expect(first).toHaveLength(head.length);
+    expect(first[head.indexOf('tokens_per_second')]).toBe('500');
+    expect(first[head.indexOf('ttft_ms_p95')]).toBe('29');
+    expect(lines[2]).toMatch(/^token,"stories ""AR"", 1",closed,1,,/);
+  });
+});
+
+describe('reportHtml', () => {
+  const page = reportHtml(makeReport());
+
+  it('holds everything itself, without script', () => {
+    expect(page.match(/<script|<link|<img|<iframe|\bsrc=|@import|url\((?!#)|cursor/gi)).toBeNull();
+    expect(page.match(/https?:\/\/(?!127\.0\.0\.1|www\.w3\.org)/g)).toBeNull();
+  });
+
+  it('escapes what came from outside', () => {
+    expect(page).toContain('Cannot reach &lt;it&gt;');
+    expect(page).toContain('stories &quot;AR&quot;');
+    const named = makeReport({ command: '<b>' });
+    expect(reportHtml(named)).toContain('<pre>&lt;b&gt;</pre>');
+  });
+
+  it('escapes names inside charts', () => {
+    const report = makeReport();
+    const targets = report.targets.map(target => ({ ...target, target: { ...target.target, name: '<i>' } }));
+    for (const { svg } of reportCharts({ ...report, targets })) expect(svg).not.toContain('<i>');
+  });
+});
+
+describe('reportCharts', () => {
+  const titles = (changes: Parameters<typeof makeReport>[0]) =>
+    reportCharts(makeReport(changes)).map(({ title }) => title.split(/[,:]/)[0]);
+
+  it('draws what there are figures for', () => {
+    expect(titles({})).toEqual([
+      'Throughput',
+      'Time to first token',
+      'Time per token',
+      'End to end',
+      'Throughput',
+      'Time to first token',
+      'Time per token',
+      'End to end',
+      'Tokens/s at 8 at a time and T = 1 against BrierLM with its standard error (up and right is better)',
+      'Where FLOPs per token go',
+    ]);
+    expect(titles({ rows: [], targets: makeReport().targets.slice(2) })).toEqual([]);
+  });
+
+  it('puts BrierLM, which is of temperature 1, beside no other temperature', () => {
+    const rows = [makeRow({ temperature: 0.5 })];
+    expect(titles({ rows }).join()).not.toContain('BrierLM');
+  });
+
+  it('draws SVG with a line, a whisker and a name for each target', () => {
+    const [throughput] = reportCharts(makeReport());
+    expect(throughput?.svg).toMatch(/^<svg [\s\S]*<\/svg>$/);
+    for (const text of ['calm', 'token', 'tokens/s', 'requests at a time', '#0072b2', '#d55e00']) {
+      expect(throughput?.svg).toContain(text);
+    }
+    expect(throughput?.svg).not.toContain('NaN');
+  });
+});
+
+describe('findWarnings', () => {
+  const { machine, settings, rawRows } = makeReport();
+  const calm = makeRow({ tokensPerSecond: { median: 100, least: 98, most: 103 } });
+
+  it('is silent where there is nothing to say', () => {
+    expect(findWarnings(machine, settings, [calm], rawRows)).toEqual([]);
+  });
+
+  it('names a busy machine, a busy client, a wide range and a single repetition', () => {
+    const busyClient = makeRow({ clientCores: 0.95 });
+    const text = findWarnings(
+      { ...machine, loadBefore: 2 },
+      { ...settings, repetitions: 1 },
+      [calm, busyClient],
+      [],
+    ).join('\n');
+    for (const words of ['not idle', '0.95 of a core', '1 of 2 rows', 'one repetition'])
+      expect(text).toContain(words);
+  });
+});
+
+describe('writeReport', () => {
+  it('writes all formats into a new folder, and says where it cannot', () => {
+    const parent = mkdtempSync(join(tmpdir(), 'loadtest-report-'));
+    try {
+      writeReport(makeReport(), join(parent, 'a', 'b'));
+      expect(readdirSync(join(parent, 'a', 'b')).sort()).toEqual([
+        'report.csv',
+        'report.html',
+        'report.json',
+        'report.md',
+      ]);
+      writeFileSync(join(parent, 'file'), '');
+      expect(() => writeReport(makeReport(), join(parent, 'file'))).toThrow(
+        'Cannot write the report into --out',
+      );
+    } finally {
+      rmSync(parent, { recursive: true });
+    }
+  });
+});
