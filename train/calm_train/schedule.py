@@ -1,7 +1,8 @@
 """Warm-up, constant, then linear decay, planned in steps so that it ends within a budget of wall-clock time.
 
-While the rate is constant the number of steps follows the measured speed; once it decays the plan may only
-shrink. A pause or a slow neighbour therefore costs steps, never the end of the decay.
+While the rate is constant the number of steps follows the measured speed; once it decays the plan shrinks when
+time runs short and grows back, at most to what it was, when the machine is free again. A pause or a slow
+neighbour therefore costs steps, never the end of the decay.
 """
 
 import time
@@ -22,6 +23,7 @@ class Plan:
     constant_fraction: float
     deadline: float
     total: int = 1_000_000_000
+    longest: int = 1_000_000_000
     decay_start: int | None = None
     current: float = 0.0
     current_step: int = -1
@@ -37,10 +39,9 @@ class Plan:
     def adjust(self, step: int, seconds_per_step: float, now: float) -> None:
         """Fits the number of steps to the time that is left."""
         possible = step + max(0, int((self.deadline - RESERVE_SECONDS - now) / seconds_per_step))
-        decaying = self.decay_start is not None
-        self.total = min(self.total, possible) if decaying else possible
-        if not decaying and step >= self.constant_fraction * self.total:
-            self.decay_start = step
+        self.total = min(self.longest, possible)
+        if self.decay_start is None and step >= self.constant_fraction * self.total:
+            self.decay_start, self.longest = step, self.total
 
     def learning_rate(self, step: int) -> float:
         """Each step of the decay takes an equal share of what is left, so a shorter plan bends no curve upwards."""

@@ -37,10 +37,12 @@ def test_a_pause_shortens_the_plan_and_the_decay_still_ends():
     assert rates[-1] == pytest.approx(0.0, abs=0.06)
 
 
-def test_a_decaying_plan_never_grows():
+def test_a_decaying_plan_recovers_from_a_slow_neighbour_but_never_outgrows_itself():
     schedule = plan(100)
     schedule.adjust(60, seconds_per_step=1.0, now=60)
-    schedule.adjust(61, seconds_per_step=0.1, now=61)
+    schedule.adjust(70, seconds_per_step=3.0, now=70)
+    assert schedule.total == 80
+    schedule.adjust(71, seconds_per_step=0.1, now=71)
     assert schedule.total == 100
 
 
