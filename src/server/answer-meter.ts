@@ -1,5 +1,6 @@
 /** Counts and times of one answer: OpenAI's `usage`, and `timings` in llama.cpp's words. */
 import type { ChoiceDelta } from './completion-run.js';
+import type { StreamOptions } from './generation-fields.js';
 import type { Generation } from './to-generation.js';
 
 /** Token counts; each prompt counts once, however many choices it has. */
@@ -47,9 +48,9 @@ export class AnswerMeter {
     this.#promptTokens = generation.prompts.reduce((sum, prompt) => sum + prompt.tokens.length, 0);
   }
 
-  add({ tokenIds, finishReason, chunk }: ChoiceDelta): void {
+  /** Books a delta; where it ends its choice, the reader books that with `choiceEnded`. */
+  add({ tokenIds, chunk }: Pick<ChoiceDelta, 'tokenIds' | 'chunk'>): void {
     this.#completionTokens += tokenIds.length;
-    if (finishReason) this.#openChoices -= 1;
     if (!chunk) return;
     this.#chunks += 1;
     this.#draws += chunk.draws;
@@ -57,6 +58,10 @@ export class AnswerMeter {
     this.#startMs = Math.min(this.#startMs, chunk.timing.queuedMs);
     this.#firstChunkMs = Math.min(this.#firstChunkMs, chunk.timing.firstChunkMs);
     this.#endMs = Math.max(this.#endMs, chunk.timing.elapsedMs);
+  }
+
+  choiceEnded(): void {
+    this.#openChoices -= 1;
   }
 
   /** True once every choice has ended. */
@@ -88,6 +93,33 @@ export class AnswerMeter {
       fallbacks: this.#fallbacks,
     };
   }
+}
+
+/** What a stream is to say of its usage. */
+export interface UsageOptions {
+  /** An event with the usage at the end. */
+  readonly includeUsage: boolean;
+  /** The usage so far in every event. */
+  readonly continuousUsage: boolean;
+}
+
+/** What an event says beside its choice. Clients that did not ask for usage must not meet the key. */
+export function meterFields(
+  meter: AnswerMeter,
+  { includeUsage, continuousUsage }: UsageOptions,
+): { usage?: Usage | null; timings?: Timings } {
+  return {
+    ...(includeUsage ? { usage: continuousUsage ? meter.usage : null } : {}),
+    ...(meter.isComplete ? { timings: meter.timings } : {}),
+  };
+}
+
+/** Both routes read the same fields for it. */
+export function readUsageOptions(options: StreamOptions | null | undefined): UsageOptions {
+  return {
+    includeUsage: options?.include_usage ?? false,
+    continuousUsage: options?.continuous_usage_stats ?? false,
+  };
 }
 
 function roundTo3(value: number): number {

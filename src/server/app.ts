@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { CalmError } from '../errors.js';
 import { requireApiKey } from './auth.js';
+import { answerChat } from './chat-route.js';
 import { answerCompletion } from './completions-route.js';
 import { allowOrigins } from './cors.js';
 import { describeError } from './errors.js';
@@ -29,6 +30,7 @@ export function createApp(server: ServerContext): App {
   app.use(requireApiKey(server.apiKeys ?? []));
   for (const prefix of ['/v1', '']) {
     addRoute(app, 'POST', `${prefix}/completions`, context => answerCompletion(context, server));
+    addRoute(app, 'POST', `${prefix}/chat/completions`, context => answerChat(context, server));
     addRoute(app, 'GET', `${prefix}/models`, context => context.json(listModels(server)));
     addRoute(app, 'GET', `${prefix}/models/:id{.+}`, context =>
       context.json(showModel(server, context.req.param('id') ?? '')),
@@ -79,7 +81,7 @@ function unknownRoute(context: Context<ServerEnv>): CalmError {
   return new CalmError(
     'not_found',
     `There is no ${context.req.method} ${context.req.path.slice(0, 200)} here. ` +
-      'There are POST /v1/completions, GET /v1/models, GET /v1/models/{id}, GET /health and GET /metrics.',
+      'There are POST /v1/completions, POST /v1/chat/completions, GET /v1/models, GET /v1/models/{id}, GET /health and GET /metrics.',
   );
 }
 

@@ -1,6 +1,6 @@
 /** OpenAI's text_completion objects, whole and as stream events: one shape, filled at once or bit by bit. */
 import type { FinishReason } from '../runtime/request.js';
-import { AnswerMeter, type Timings, type Usage } from './answer-meter.js';
+import { AnswerMeter, meterFields, type Timings, type Usage, type UsageOptions } from './answer-meter.js';
 import type { ChoiceDelta } from './completion-run.js';
 import type { Generation } from './to-generation.js';
 
@@ -37,12 +37,8 @@ export interface CompletionHead {
 }
 
 /** What the client wants to see beside the text. */
-export interface AnswerOptions {
+export interface AnswerOptions extends UsageOptions {
   readonly returnTokenIds: boolean;
-  /** An event with the usage at the end of a stream. */
-  readonly includeUsage: boolean;
-  /** The usage so far in every event of a stream. */
-  readonly continuousUsage: boolean;
 }
 
 /** Reads all deltas and gives the whole answer. */
@@ -92,6 +88,7 @@ export async function* streamCompletion(
   const begun = new Set<number>();
   for await (const delta of deltas) {
     meter.add(delta);
+    if (delta.finishReason) meter.choiceEnded();
     const { index } = delta;
     const choice = {
       index,
@@ -105,17 +102,6 @@ export async function* streamCompletion(
     yield { ...head, choices: [choice], ...meterFields(meter, options) };
   }
   if (options.includeUsage) yield { ...head, choices: [], usage: meter.usage, timings: meter.timings };
-}
-
-/** What an event says beside its choice. Clients that did not ask for usage must not meet the key. */
-export function meterFields(
-  meter: AnswerMeter,
-  options: Pick<AnswerOptions, 'includeUsage' | 'continuousUsage'>,
-): { usage?: Usage | null; timings?: Timings } {
-  return {
-    ...(options.includeUsage ? { usage: options.continuousUsage ? meter.usage : null } : {}),
-    ...(meter.isComplete ? { timings: meter.timings } : {}),
-  };
 }
 
 function tokenIdFields(

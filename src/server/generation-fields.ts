@@ -19,6 +19,8 @@ const streamOptionsSchema = z.looseObject({
   continuous_usage_stats: z.boolean().nullish(),
 });
 
+export type StreamOptions = z.infer<typeof streamOptionsSchema>;
+
 /** Most stop strings of one request: OpenAI takes 4, evaluation harnesses send a few more. */
 export const maxStopStrings = 64;
 /** Longest stop string in UTF-16 units: text of that length is held back at most. */
@@ -52,7 +54,7 @@ const honouredFields = {
     'an object with `include_usage` and `continuous_usage_stats`, each true or false',
   ),
   stream_granularity: optional(z.enum(['chunk', 'token']), '"chunk" or "token"'),
-  prompt_logprobs: optional(z.int(), 'null: no model here reports probabilities of its prompt'),
+  prompt_logprobs: optional(z.unknown(), 'null'),
 };
 
 /** What it knows; ignored-params.ts says which models honour which of them. */
@@ -72,3 +74,8 @@ const knownFields = {
 
 /** Fields of both kinds of requests. */
 export const generationFields = { ...honouredFields, ...knownFields };
+
+const generationSchema = z.looseObject(generationFields);
+
+/** Fields of both kinds of requests whose types and ranges hold. */
+export type GenerationFields = z.infer<typeof generationSchema>;

@@ -1,16 +1,15 @@
 /** From the wire to what a completion run takes: names resolved, defaults filled in, everything checked. */
 import { CalmError } from '../errors.js';
-import type { Encoding } from '../tokenizer/encoding.js';
 import type { CompletionBody } from './completion-schema.js';
+import type { GenerationFields } from './generation-fields.js';
+import { checkVocabulary, readPrompts, type UnseededPrompt } from './read-prompts.js';
+import { refuseLogprobs } from './refuse-logprobs.js';
 import { foldSeed, randomSeed } from './seed.js';
 import type { ServedModel } from './served-model.js';
 
 /** One prompt of a request. */
-export interface Prompt {
-  readonly tokens: readonly number[];
+export interface Prompt extends UnseededPrompt {
   readonly seed: number;
-  /** What `echo` puts in front of each of its choices. */
-  readonly echoText: string;
 }
 
 /** A completion request that the model can run. */
@@ -42,37 +41,50 @@ const defaultNumCandidates = 200;
 const greedySeed = 0;
 
 /**
+ * The run of a completion request.
+ *
  * @param body a body that holds to the schema
- * @throws CalmError invalid_request or unsupported, naming the field
+ * @throws CalmError invalid_request, unsupported or context_length_exceeded, naming the field
  */
 export function toGeneration(body: CompletionBody, model: ServedModel): Generation {
-  checkLogprobs(body, model);
+  refuseLogprobs(body, model);
+  const maxTokens = body.max_tokens ?? model.defaults.max_tokens ?? openAiMaxTokens;
+  return buildGeneration(body, model, { prompts: readPrompts(body, model), maxTokens });
+}
+
+/** What completions and chats find out each in its own way. */
+export interface GenerationParts {
+  readonly prompts: readonly UnseededPrompt[];
+  readonly maxTokens: number;
+}
+
+/** @throws CalmError invalid_request or unsupported, naming the field */
+export function buildGeneration(
+  fields: GenerationFields,
+  model: ServedModel,
+  { prompts, maxTokens }: GenerationParts,
+): Generation {
   const { defaults } = model;
-  const maxTokens = body.max_tokens ?? defaults.max_tokens ?? openAiMaxTokens;
-  const minTokens = body.min_tokens ?? 0;
+  const minTokens = fields.min_tokens ?? 0;
   if (minTokens > maxTokens) {
     throw invalid(
       'min_tokens',
       `\`min_tokens\` must not exceed \`max_tokens\` (${maxTokens}). Given: ${minTokens}.`,
     );
   }
-  const temperature = body.temperature ?? defaults.temperature ?? openAiTemperature;
-  const choiceCount = body.n ?? 1;
-  const inputs = listPrompts(body.prompt);
-  checkChoiceCount(inputs.length, choiceCount, model);
+  const temperature = fields.temperature ?? defaults.temperature ?? openAiTemperature;
+  const choiceCount = fields.n ?? 1;
+  checkChoiceCount(prompts.length, choiceCount, model);
   return {
-    prompts: inputs.map((input, index) => ({
-      ...readPrompt(input, index, inputs.length, body.echo ?? false, model),
-      seed: chooseSeed(body.seed, temperature),
-    })),
+    prompts: prompts.map(prompt => ({ ...prompt, seed: chooseSeed(fields.seed, temperature) })),
     choiceCount,
     maxTokens,
     minTokens,
     temperature,
-    numCandidates: body.num_candidates ?? defaults.num_candidates ?? defaultNumCandidates,
-    stopTokenIds: [...(body.ignore_eos ? [] : model.endTokenIds), ...checkStopTokenIds(body, model)],
-    stopStrings: readStopStrings(body, model),
-    granularity: body.stream_granularity ?? 'chunk',
+    numCandidates: fields.num_candidates ?? defaults.num_candidates ?? defaultNumCandidates,
+    stopTokenIds: [...(fields.ignore_eos ? [] : model.endTokenIds), ...readStopTokenIds(fields, model)],
+    stopStrings: readStopStrings(fields, model),
+    granularity: fields.stream_granularity ?? 'chunk',
     chunkSize: model.chunkSize,
   };
 }
@@ -93,37 +105,15 @@ function chooseSeed(seed: number | null | undefined, temperature: number): numbe
   return temperature === 0 ? greedySeed : randomSeed();
 }
 
-/** Nulls in their place would be taken for numbers by whoever scores texts, so asking for them is an error. */
-function checkLogprobs(body: CompletionBody, model: ServedModel): void {
-  const asked = (['logprobs', 'prompt_logprobs'] as const).find(param => isLogprobCount(param, body[param]));
-  if (asked === undefined) return;
-  const instead = model.kind === 'calm' ? 'compare models by BrierLM (`calm eval`)' : 'leave it out';
-  const reason =
-    model.kind === 'calm'
-      ? 'a CALM draws samples and has no token probabilities that it could report'
-      : 'this server does not report token probabilities yet';
-  const neutral = asked === 'logprobs' ? '0 or left out' : 'left out';
-  throw new CalmError(
-    'unsupported',
-    `\`${asked}\` must be ${neutral} for ${model.id}: ${reason}; ${instead}. Given: ${body[asked]}.`,
-    { param: asked },
-  );
-}
-
-/** 0 asks for the chosen tokens' own in vLLM's prompt_logprobs, and for nothing that OpenAI's clients read here. */
-function isLogprobCount(param: 'logprobs' | 'prompt_logprobs', value: number | null | undefined): boolean {
-  return value != null && (param === 'prompt_logprobs' || value !== 0);
-}
-
-function checkStopTokenIds(body: CompletionBody, model: ServedModel): readonly number[] {
-  const ids = body.stop_token_ids ?? [];
+function readStopTokenIds(fields: GenerationFields, model: ServedModel): readonly number[] {
+  const ids = fields.stop_token_ids ?? [];
   checkVocabulary(ids, 'stop_token_ids', 'stop_token_ids', model);
   return ids;
 }
 
 /** Empty strings would stop everything at once; clients send them for "no stop". */
-function readStopStrings(body: CompletionBody, model: ServedModel): readonly string[] {
-  const strings = (typeof body.stop === 'string' ? [body.stop] : (body.stop ?? [])).filter(
+function readStopStrings(fields: GenerationFields, model: ServedModel): readonly string[] {
+  const strings = (typeof fields.stop === 'string' ? [fields.stop] : (fields.stop ?? [])).filter(
     text => text !== '',
   );
   if (strings.length > 0 && !model.encoding) {
@@ -134,62 +124,6 @@ function readStopStrings(body: CompletionBody, model: ServedModel): readonly str
     );
   }
   return strings;
-}
-
-type PromptInput = string | readonly number[];
-
-function isTokenIds(prompt: readonly unknown[]): prompt is readonly number[] {
-  return typeof prompt[0] === 'number';
-}
-
-function listPrompts(prompt: CompletionBody['prompt']): readonly PromptInput[] {
-  if (prompt === null || prompt === undefined) return [[]];
-  if (typeof prompt === 'string') return [prompt];
-  return isTokenIds(prompt) ? [prompt] : (prompt as readonly PromptInput[]);
-}
-
-function readPrompt(
-  input: PromptInput,
-  index: number,
-  promptCount: number,
-  echo: boolean,
-  model: ServedModel,
-): Omit<Prompt, 'seed'> {
-  const { encoding } = model;
-  if (typeof input !== 'string') {
-    checkVocabulary(input, 'prompt', promptCount > 1 ? `prompt[${index}]` : 'prompt', model);
-    return { tokens: input, echoText: echo && encoding ? encoding.decode(input) : '' };
-  }
-  if (input === '') return { tokens: [], echoText: '' };
-  if (!encoding) {
-    throw new CalmError(
-      'unsupported',
-      `\`prompt\` must be an array of token ids: the package of ${model.id} has no tokenizer. Given: a string.`,
-      { param: 'prompt' },
-    );
-  }
-  checkTextLength(input, encoding, model);
-  return { tokens: encoding.encode(input), echoText: echo ? input : '' };
-}
-
-/** Refuses what can not fit before it is tokenized, which would hold up everyone else. */
-function checkTextLength(text: string, encoding: Encoding, model: ServedModel): void {
-  const leastTokens = Math.ceil(Buffer.byteLength(text) / encoding.longestToken);
-  if (leastTokens <= model.maxModelLen) return;
-  throw new CalmError(
-    'context_length_exceeded',
-    `The prompt has at least ${leastTokens} tokens, but this model's context holds ${model.maxModelLen}; shorten the prompt.`,
-    { param: 'prompt' },
-  );
-}
-
-function checkVocabulary(ids: readonly number[], param: string, place: string, model: ServedModel): void {
-  const index = ids.findIndex(id => id >= model.vocabSize);
-  if (index < 0) return;
-  throw invalid(
-    param,
-    `\`${place}[${index}]\` must be a token id of ${model.id}, from 0 to ${model.vocabSize - 1}. Given: ${ids[index]}.`,
-  );
 }
 
 function invalid(param: string, message: string): CalmError {

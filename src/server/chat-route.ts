@@ -1,0 +1,32 @@
+/** POST /v1/chat/completions. */
+import type { Context } from 'hono';
+import { readUsageOptions } from './answer-meter.js';
+import { collectChat, streamChat } from './chat-response.js';
+import { chatSchema } from './chat-schema.js';
+import { findIgnoredParams, surfaceIgnoredParams } from './ignored-params.js';
+import { parseBody } from './parse-body.js';
+import { readJson } from './read-json.js';
+import { controlRequest, type ServerEnv } from './request-signal.js';
+import { type AnswerForm, respond } from './respond.js';
+import type { ServerContext } from './server-context.js';
+import { toChatGeneration } from './to-chat-generation.js';
+
+/** Answers one chat request. Whatever is wrong with it is thrown before the first byte of the answer. */
+export async function answerChat(context: Context<ServerEnv>, server: ServerContext): Promise<Response> {
+  server.lifecycle.assertOpen();
+  const controller = controlRequest(context, server.lifecycle);
+  const body = parseBody(chatSchema, await readJson(context.req.raw, server.maxBodyBytes));
+  const model = server.models.get(body.model);
+  surfaceIgnoredParams(context, server, findIgnoredParams(body, model, server.strictParams ?? false));
+  const generation = toChatGeneration(body, model);
+  const options = {
+    returnTokenIds: body.return_token_ids ?? false,
+    ...readUsageOptions(body.stream_options),
+  };
+  const form: AnswerForm = {
+    idPrefix: 'chatcmpl',
+    collect: (deltas, head) => collectChat(deltas, head, generation, options),
+    stream: (deltas, head) => streamChat(deltas, head, generation, options),
+  };
+  return respond(context, server, { model, generation, isStream: body.stream ?? false, form, controller });
+}

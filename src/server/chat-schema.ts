@@ -1,0 +1,32 @@
+/** The body of POST /v1/chat/completions as it comes over the wire; fields that are not listed are ignored. */
+import { z } from 'zod';
+import { generationFields, optional } from './generation-fields.js';
+
+/** Schema of one message; its content is looked at by chat-messages.ts, which can say more of what is wrong. */
+export const messageSchema = z.looseObject({
+  role: z.enum(['developer', 'system', 'user', 'assistant', 'tool', 'function']),
+  content: z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]).nullish(),
+  name: z.string().nullish(),
+});
+
+export type ChatMessageBody = z.infer<typeof messageSchema>;
+
+/** Schema of the request body. */
+export const chatSchema = z.looseObject({
+  ...generationFields,
+  messages: z
+    .array(messageSchema)
+    .nonempty()
+    .describe(
+      'an array of at least one message: an object with a `role` (developer, system, user, assistant, tool or ' +
+        'function) and a `content`, a string or an array of text parts',
+    ),
+  max_completion_tokens: optional(z.int().nonnegative(), 'a whole number from 0 up'),
+  logprobs: optional(z.boolean(), 'true or false'),
+  top_logprobs: optional(z.int().min(0).max(20), 'a whole number from 0 to 20'),
+  tools: optional(z.array(z.unknown()), 'an array of tools'),
+  functions: optional(z.array(z.unknown()), 'an array of functions'),
+});
+
+/** A request body whose types and ranges hold. */
+export type ChatBody = z.infer<typeof chatSchema>;

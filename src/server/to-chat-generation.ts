@@ -1,0 +1,20 @@
+/** The run of a chat request: its conversation is the prompt, and the rest is as in a completion. */
+import { encodeMessages } from './chat-messages.js';
+import type { ChatBody } from './chat-schema.js';
+import { refuseLogprobs } from './refuse-logprobs.js';
+import type { ServedModel } from './served-model.js';
+import { buildGeneration, type Generation } from './to-generation.js';
+
+/**
+ * An answer may be as long as the context has room for, unless the request or the package says otherwise.
+ *
+ * @param body a body that holds to the schema
+ * @throws CalmError invalid_request, unsupported or context_length_exceeded, naming the field
+ */
+export function toChatGeneration(body: ChatBody, model: ServedModel): Generation {
+  refuseLogprobs(body, model);
+  const { max_completion_tokens, max_tokens } = body;
+  const maxTokens = max_completion_tokens ?? max_tokens ?? model.defaults.max_tokens ?? model.maxModelLen;
+  const tokens = encodeMessages(body.messages, model);
+  return buildGeneration(body, model, { prompts: [{ tokens, echoText: '' }], maxTokens });
+}
