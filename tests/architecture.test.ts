@@ -9,13 +9,14 @@ const source = join(root, 'src');
 /** Which folders (or single files) of src each folder may import from, beside itself. */
 const allowedImports: Record<string, readonly string[]> = {
   'errors.ts': [],
+  'float16.ts': [],
   sampler: ['errors.ts'],
   tokenizer: ['errors.ts'],
   runtime: ['errors.ts', 'sampler'],
-  convert: ['errors.ts', 'runtime/manifest.ts', 'tokenizer/ranks.ts'],
+  convert: ['errors.ts', 'float16.ts', 'runtime/manifest.ts', 'tokenizer/ranks.ts'],
   evaluate: ['errors.ts', 'runtime', 'sampler', 'tokenizer'],
   server: ['errors.ts', 'runtime', 'sampler', 'tokenizer'],
-  cli: ['errors.ts', 'runtime', 'sampler', 'tokenizer', 'convert', 'evaluate', 'server'],
+  cli: ['errors.ts', 'float16.ts', 'runtime', 'sampler', 'tokenizer', 'convert', 'evaluate', 'server'],
 };
 
 /** Native code, and the packages that only one folder may know. */

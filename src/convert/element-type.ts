@@ -1,5 +1,6 @@
 /** Element types of stored tensors, and how the floating ones become float32. */
 import { CalmError } from '../errors.js';
+import { float16Value } from '../float16.js';
 import type { RandomAccessFile } from './random-access-file.js';
 
 /** Bytes of one element, by the name that safetensors uses. */
@@ -94,14 +95,4 @@ function widenBfloat16(source: ArrayBuffer, target: Float32Array): void {
 function widenFloat16(source: ArrayBuffer, target: Float32Array): void {
   const halves = new Uint16Array(source, 0, target.length);
   for (let index = 0; index < halves.length; index++) target[index] = float16Value(halves[index]!);
-}
-
-/** IEEE 754 binary16: 1 sign bit, 5 bits of exponent (bias 15), 10 bits of fraction. */
-function float16Value(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { float16Value, toFloat16 } from '../../src/convert/weights/float16.js';
+import { float16Value, toFloat16 } from '../../src/float16.js';
 import { type GraphName, type Manifest, manifestSchema } from '../../src/runtime/manifest.js';
 
 export type Tensors = Readonly<Record<string, Tensor>>;

@@ -1,6 +1,7 @@
 /** Runs single graphs of a package on plain arrays: for verification, where speed does not count. */
-import { float16Value, toFloat16 } from '../../convert/weights/float16.js';
+
 import { CalmError } from '../../errors.js';
+import { float16Value, toFloat16 } from '../../float16.js';
 import { type CacheSize, cacheSize, KvCache } from '../../runtime/kv-cache.js';
 import { CacheInputs } from '../../runtime/kv-cache-inputs.js';
 import type { GraphName } from '../../runtime/manifest.js';

@@ -2,7 +2,7 @@
  * Block quantization as com.microsoft.MatMulNBits and GatherBlockQuantized read it: every `blockSize` values of a
  * row share one scale, and one zero point where the format is asymmetric: value = (q - zeroPoint) * scale.
  */
-import { float16Rounder } from './float16.js';
+import { float16Rounder } from '../../float16.js';
 
 export interface BlockFormat {
   readonly bits: 8 | 4;

@@ -2,10 +2,11 @@
  * Stores parameters in the package's data file, each once and in the form that the weight type asks for, and tells
  * the graphs what that form is.
  */
+
+import { toFloat16 } from '../../float16.js';
 import type { StoredTensor } from '../../runtime/manifest.js';
 import type { DataFileWriter } from '../onnx/data-file.js';
 import type { ExternalTensor } from '../onnx/graph-builder.js';
-import { toFloat16 } from './float16.js';
 import { type Matrix, padRows, rowBlocks } from './matrix.js';
 import type { LayerKind, Linear, Norm, RotaryTables, Table } from './parameters.js';
 import { type BlockFormat, quantizeRows } from './quantize.js';

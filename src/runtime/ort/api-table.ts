@@ -119,8 +119,6 @@ const entries = {
   ReleaseIoBinding: release(135),
   BindInput: status<[Pointer, string, Pointer]>(136, pointer, 'str', pointer),
   BindOutput: status<[Pointer, string, Pointer]>(137, pointer, 'str', pointer),
-  BindOutputToDevice: status<[Pointer, string, Pointer]>(138, pointer, 'str', pointer),
-  GetBoundOutputValues: status<[Pointer, Pointer, Out, BigUint64Array]>(140, pointer, pointer, out, pointer),
   RunWithBinding: status<[Pointer, Pointer | null, Pointer]>(133, pointer, pointer, pointer),
 
   CreateCUDAProviderOptions: status<[Out]>(205, out),

@@ -1,8 +1,7 @@
 /** Tensors tied to the inputs and outputs of a session, and the run itself. */
 import type { Status } from './api-table.js';
-import { Handle, type Pointer } from './handle.js';
-import koffi from './koffi.js';
-import { Tensor } from './memory.js';
+import { Handle } from './handle.js';
+import type { Tensor } from './memory.js';
 import type { Session } from './session.js';
 
 /**
@@ -44,26 +43,6 @@ export class Binding extends Handle {
   bindOutput(name: string, tensor: Tensor): void {
     const { library } = this.#session;
     library.check(library.api.BindOutput(this.pointer, name, tensor.pointer), `bind the output ${name}`);
-  }
-
-  /** Lets ONNX Runtime allocate an output in CPU memory, at every run; `takeOutputs` gives it out. */
-  allocateOutput(name: string): void {
-    const { library, hostAllocator } = this.#session;
-    const status = library.api.BindOutputToDevice(this.pointer, name, hostAllocator.memory.pointer);
-    library.check(status, `bind the output ${name}`);
-  }
-
-  /** The bound outputs of the last run, in the order in which they were bound; the caller closes them. */
-  takeOutputs(): Tensor[] {
-    const { library, hostAllocator } = this.#session;
-    const doing = `take the outputs of ${this.#session.file}`;
-    const count = new BigUint64Array(1);
-    const list = library.make(doing, out =>
-      library.api.GetBoundOutputValues(this.pointer, hostAllocator.pointer, out, count),
-    );
-    const values = koffi.decode(list, 'void *', Number(count[0])) as Pointer[];
-    library.check(library.api.AllocatorFree(hostAllocator.pointer, list), doing);
-    return values.map(value => Tensor.taken(library, value));
   }
 
   /**

@@ -11,7 +11,6 @@ import {
 import { Handle, type Pointer } from './handle.js';
 import koffi from './koffi.js';
 import type { OrtLibrary } from './library.js';
-import { readTypeAndShape } from './tensor-info.js';
 
 export type Device = 'cpu' | 'cuda';
 
@@ -148,20 +147,6 @@ export class Tensor extends Handle {
       ),
     );
     return new Tensor(library, pointer, type, shape);
-  }
-
-  /** Takes ownership of an OrtValue that ONNX Runtime made. */
-  static taken(library: OrtLibrary, pointer: Pointer): Tensor {
-    const info = library.make('read a tensor', out => library.api.GetTensorTypeAndShape(pointer, out));
-    try {
-      const { elementType, shape } = readTypeAndShape(library, info, 'output');
-      return new Tensor(library, pointer, elementType, shape);
-    } catch (error) {
-      library.api.ReleaseValue(pointer);
-      throw error;
-    } finally {
-      library.api.ReleaseTensorTypeAndShapeInfo(info);
-    }
   }
 
   /** A copy of the elements. CPU tensors only. */

@@ -1,4 +1,4 @@
-/** IEEE 754 half precision, rounded to nearest even; values beyond its range become infinite. */
+/** IEEE 754 half precision as its 16 bits: rounded to nearest even; values beyond its range become infinite. */
 
 /** 65520 as float32 bits: the first value that rounds to infinity. */
 const OVERFLOW = 0x477ff000;
