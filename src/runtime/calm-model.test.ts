@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { GoldenPackages } from '../../tests/golden-package.js';
 import { GoldenFile } from '../../tests/reference/golden-file.js';
 import type { ChunkChoice } from '../sampler/decision.js';
+import type { TemperatureLaw } from '../sampler/settings.js';
 import { type LoadOptions, loadModel } from './load-model.js';
 import type { DecodeRow, LanguageModel } from './model.js';
 import { openPackage } from './open-package.js';
@@ -41,13 +42,18 @@ const prompts = [3, 1, 9, 2, 14, 5, 7, 2].map((chunks, row) =>
   Array.from({ length: chunks * 4 }, (_, i) => (i * 37 + row * 101 + 11) % 380),
 );
 
-function row(index: number, temperature: number, numCandidates = 40): DecodeRow {
+function row(
+  index: number,
+  temperature: number,
+  numCandidates = 40,
+  temperatureLaw: TemperatureLaw = 'chunk',
+): DecodeRow {
   const prompt = prompts[index] as number[];
   return {
     position: prompt.length / 4 - 1,
     chunk: prompt.slice(-4),
     step: index,
-    sampling: { temperature, numCandidates, seed: 1000 + index, choice: index % 3 },
+    sampling: { temperature, numCandidates, seed: 1000 + index, choice: index % 3, temperatureLaw },
   };
 }
 
@@ -92,19 +98,26 @@ describe.each(['energy-k4', 'energy-k2-bin-bf16'] as const)('%s', name => {
 });
 
 describe('a step', () => {
-  it.each([1, 0.5, 0])(
-    'chooses for each row what it chooses for it alone, at temperature %d',
-    async temperature => {
+  it.each([
+    [1, 'chunk'],
+    [0.5, 'chunk'],
+    [0, 'chunk'],
+    [0.7, 'token'],
+    [0.5, 'token'],
+    [0, 'token'],
+  ] as const)(
+    'chooses for each row what it chooses for it alone, at temperature %d under the %s law',
+    async (temperature, law) => {
       const model = open('energy-k4');
       const alone: ChunkChoice[] = [];
       for (const index of prompts.keys()) {
         await prefill(model, index, 0);
-        alone.push(...(await decode(model, [row(index, temperature)])));
+        alone.push(...(await decode(model, [row(index, temperature, 40, law)])));
       }
       for (const index of prompts.keys()) await prefill(model, index, index);
       const together = await decode(
         model,
-        prompts.map((_, index) => row(index, temperature)),
+        prompts.map((_, index) => row(index, temperature, 40, law)),
       );
       expect(together).toEqual(alone);
       expect(new Set(together.map(choice => choice.chunk.join())).size).toBeGreaterThan(1);
@@ -146,10 +159,10 @@ describe('a step', () => {
     const model = open('energy-k4');
     await prefill(model, 2, 0);
     await prefill(model, 4, 1);
-    // T = 0.37 is no 1/n: such a decision wants all of its candidates at once, 1500 - 1 a row after the first.
+    // Above T = 1 a decision wants all of its candidates at once, 1500 - 1 a row after the first.
     const { choices, timings } = await model.step({
       prefill: [],
-      decode: [row(2, 0.37, 1500), { ...row(4, 0.37, 1500), position: 13 }],
+      decode: [row(2, 1.5, 1500), { ...row(4, 1.5, 1500), position: 13 }],
     });
     expect(choices).toMatchObject([{ draws: 1500 }, { draws: 1500 }]);
     expect(timings.nativeCallCount).toBe(1 + Math.ceil((2 * 1499) / 1024));

@@ -29,6 +29,8 @@ test('counts chunks and their beginnings', () => {
     [2, 1],
   ]);
   expect(tree.children(tree.leaves[0]!)).toEqual([]);
+  expect(tree.path(tree.leaves[1]!)).toEqual([first[0], tree.leaves[1]]);
+  expect(tree.path(0)).toEqual([]);
 });
 
 test('equal chunks give the same leaf', () => {

@@ -13,6 +13,7 @@ export class CandidateTree {
   readonly #childByKey = new Map<number, number>();
   readonly #counts: number[] = [0];
   readonly #tokens: number[] = [-1];
+  readonly #parents: number[] = [-1];
   readonly #children: (number[] | null)[] = [null];
   readonly #leaves: number[] = [];
   readonly #chunkOfLeaf = new Map<number, Chunk>();
@@ -52,6 +53,13 @@ export class CandidateTree {
     return this.#tokens[node]!;
   }
 
+  /** All nodes on the way to this node, the root left out: the beginnings of length 1, 2 and so on. */
+  path(node: number): readonly number[] {
+    const nodes: number[] = [];
+    for (let at = node; at > 0; at = this.#parents[at]!) nodes.push(at);
+    return nodes.reverse();
+  }
+
   /** Nodes one token further, in order of first appearance. */
   children(node: number): readonly number[] {
     return this.#children[node] ?? [];
@@ -70,6 +78,7 @@ export class CandidateTree {
     this.#childByKey.set(key, child);
     this.#counts.push(0);
     this.#tokens.push(token);
+    this.#parents.push(node);
     this.#children.push(null);
     const siblings = this.#children[node];
     if (siblings) siblings.push(child);

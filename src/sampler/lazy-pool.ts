@@ -21,14 +21,9 @@ import { binomialRatio } from './binomial.js';
 import { CandidateTree } from './candidate-tree.js';
 import type { Chunk, ChunkDecision } from './decision.js';
 import { LeavesByCount } from './leaves-by-count.js';
+import { growingRounds, type RoundSize } from './round-size.js';
 import type { RandomStream } from './uniform.js';
 import { weightedChoice } from './weighted-choice.js';
-
-/** How many candidates to ask for, knowing how many were asked for before. Never changes the choice. */
-export type RoundSize = (drawn: number) => number;
-
-/** Each native call has a fixed cost, each candidate too: rounds grow with what was drawn, which bounds both wastes. */
-const growingRounds: RoundSize = drawn => Math.max(4, Math.ceil(drawn / 2));
 
 /** Decides by a pool of `poolSize` (N >= 1) candidates at T = 1/n. `random` serves this decision alone. */
 export function* lazyPoolDecision(

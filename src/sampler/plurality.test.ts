@@ -7,7 +7,10 @@ import { RandomStream } from './uniform.js';
 const letters = (text: string): Chunk[] => [...text].map(letter => [letter.charCodeAt(0)]);
 const decide = (text: string, smallestRound = 1) => {
   const pool = letters(text);
-  const { chunk, draws } = driveDecision(pluralityDecision(pool.length, smallestRound), i => pool[i]!);
+  const { chunk, draws } = driveDecision(
+    pluralityDecision(pool.length, 'chunk', smallestRound),
+    i => pool[i]!,
+  );
   return { letter: String.fromCharCode(chunk[0]!), draws };
 };
 
@@ -49,3 +52,35 @@ test('is the plurality of the whole pool, however it is drawn, and stops at the 
 function challengers(seen: string, size: number, wanted: string): boolean {
   return [...'ABCDEZ'].some(letter => fullPlurality(seen + letter.repeat(size - seen.length)) !== wanted);
 }
+
+test('token by token: the plurality of each position of the whole pool, below the tokens chosen before', () => {
+  const random = new RandomStream({ seed: 2, choice: 0, step: 0 });
+  for (let trial = 0; trial < 1000; trial += 1) {
+    const size = 1 + Math.floor(random.next() * 25);
+    const token = () => Math.floor(random.next() ** 2 * 3);
+    const pool = Array.from({ length: size }, () => [token(), token(), token()]);
+    const results = [1, 4, 100].map(smallestRound =>
+      driveDecision(pluralityDecision(size, 'token', smallestRound), i => pool[i]!).chunk.join(),
+    );
+    const wanted = [0, 1, 2].reduce(prefix => {
+      const below = pool.filter(chunk => chunk.join('').startsWith(prefix));
+      return prefix + fullPlurality(below.map(chunk => String(chunk[prefix.length])).join(''));
+    }, '');
+    expect(results.map(chunk => chunk.replaceAll(',', ''))).toEqual([wanted, wanted, wanted]);
+  }
+});
+
+test('token by token is not chunk by chunk', () => {
+  const pool = [
+    [1, 1],
+    [2, 1],
+    [2, 2],
+    [2, 3],
+    [1, 1],
+  ];
+  const decide = (law: 'token' | 'chunk') => driveDecision(pluralityDecision(5, law), i => pool[i]!).chunk;
+  expect([decide('chunk'), decide('token')]).toEqual([
+    [1, 1],
+    [2, 1],
+  ]);
+});

@@ -1,30 +1,47 @@
 /**
- * Temperatures that are no 1/n: draw N candidates, then choose a chunk with weight count^(1/T), the plug-in
- * estimate of P(x)^(1/T) / Z.
+ * A pool of N candidates whose counts decide: weight count^(1/T), the plug-in estimate of p^(1/T) / Z. The law of
+ * temperatures above 1, and of `sampler` "pool" where the paper's Algorithm 2 knows none.
  *
  * A finite-pool approximation: right in the limit N -> infinity, biased towards T = 1 at finite N (a chunk that
  * appears once has the weight of a plain draw). Cost: N candidates always.
  *
- * A choice is a fallback where the most frequent chunk appears fewer than 1/T times: then no chunk was seen as often
+ * A choice is a fallback where the most frequent outcome appears fewer than 1/T times: then none was seen as often
  * as the power asks for. Above T = 1 that cannot be.
  */
-import { CandidateTree } from './candidate-tree.js';
-import type { ChunkChoice, ChunkDecision } from './decision.js';
-import { weightedChoice } from './weighted-choice.js';
+import { CandidateDraws } from './candidate-draws.js';
+import type { CandidateTree } from './candidate-tree.js';
+import type { ChunkDecision } from './decision.js';
+import { chooseByCounts } from './on-limit.js';
+import { growingRounds } from './round-size.js';
+import type { TemperatureLaw } from './settings.js';
+import type { RandomStream } from './uniform.js';
 
-/** Draws `poolSize` candidates (N >= 1) and decides by the power 1/T; `uniform` in [0, 1) makes the choice. */
-export function* poolDecision(poolSize: number, exponent: number, uniform: number): ChunkDecision {
-  const tree = new CandidateTree();
-  for (const chunk of yield poolSize) tree.add(chunk);
-  return chooseByPower(tree, exponent, uniform);
+/** Draws `poolSize` candidates (N >= 1) and decides: among whole chunks, or token by token along their tree. */
+export function* poolDecision(
+  poolSize: number,
+  temperature: number,
+  law: TemperatureLaw,
+  random: RandomStream,
+): ChunkDecision {
+  const draws = new CandidateDraws(poolSize, growingRounds);
+  yield* draws.fetchAll();
+  const { tree } = draws;
+  const choose = chooseByCounts(temperature);
+  const isWeak = (nodes: readonly number[]) => largestCount(tree, nodes) < 1 / temperature;
+  if (law === 'chunk') {
+    const leaf = choose(tree, tree.leaves, random);
+    return { chunk: tree.chunk(leaf), draws: poolSize, fallback: isWeak(tree.leaves) };
+  }
+  let node = 0;
+  let fallback = false;
+  for (let depth = 1; depth <= draws.chunkSize; depth += 1) {
+    const children = tree.children(node);
+    fallback ||= isWeak(children);
+    node = choose(tree, children, random);
+  }
+  return { chunk: tree.chunk(node), draws: poolSize, fallback };
 }
 
-/** A choice among the chunks of a pool (at least one) with weight count^exponent. */
-export function chooseByPower(tree: CandidateTree, exponent: number, uniform: number): ChunkChoice {
-  const counts = tree.leaves.map(leaf => tree.count(leaf));
-  const largest = counts.reduce((a, b) => Math.max(a, b), 0);
-  // Over the largest count, so that no power overflows.
-  const weights = counts.map(count => (count / largest) ** exponent);
-  const leaf = tree.leaves[weightedChoice(weights, uniform)]!;
-  return { chunk: tree.chunk(leaf), draws: tree.size, fallback: largest < exponent };
+function largestCount(tree: CandidateTree, nodes: readonly number[]): number {
+  return nodes.reduce((largest, node) => Math.max(largest, tree.count(node)), 0);
 }

@@ -1,0 +1,166 @@
+import { describe, expect, test } from 'vitest';
+import { chiSquareProbability, tally } from '../../tests/reference/chi-square.js';
+import { driveDecision, sourceOf } from '../../tests/reference/drive-decision.js';
+import { chunkLaw, totalVariation } from '../../tests/reference/power-laws.js';
+import type { Chunk, ChunkDecision } from './decision.js';
+import { chunkLawDecision } from './exact-chunk-law.js';
+import type { Power } from './exact-power.js';
+import { lazyPoolDecision } from './lazy-pool.js';
+import { chooseByCounts, failAtLimit } from './on-limit.js';
+import { exponentOf, mendoCoin } from './power.js';
+import { RandomStream } from './uniform.js';
+
+/** Chance that a right sampler fails one of these tests; seeds are fixed, so it fails always or never. */
+const FALSE_ALARM = 1e-4;
+const LIMIT = 1_000_000;
+
+function powerOf(temperature: number): Power {
+  const { repeats, fraction } = exponentOf(temperature)!;
+  return fraction === 0 ? { repeats } : { repeats, coin: mendoCoin(fraction) };
+}
+
+const randomOf = (trial: number) => new RandomStream({ seed: trial, choice: 0, step: 0 });
+const keyed = (law: readonly number[]) => new Map(law.map((p, i) => [String(i), p] as const));
+const exactly = (temperature: number, trial: number, power = powerOf(temperature), round = 5) =>
+  chunkLawDecision(LIMIT, power, failAtLimit(temperature, LIMIT), randomOf(trial), () => round);
+
+function fit(law: readonly number[], temperature: number, decide: (trial: number) => ChunkDecision): number {
+  const draw = sourceOf(law, 21);
+  const counts = tally(6000, trial => driveDecision(decide(trial), draw).chunk.join());
+  return chiSquareProbability(counts, chunkLaw(keyed(law), temperature));
+}
+
+const FOUR = [0.5, 0.3, 0.15, 0.05];
+const ZIPF = (() => {
+  const weights = Array.from({ length: 50 }, (_, i) => (i + 1) ** -1.2);
+  const total = weights.reduce((a, b) => a + b);
+  return weights.map(weight => weight / total);
+})();
+
+describe('the law', () => {
+  test.each([0.9, 0.7, 0.55, 0.5, 0.4, 1 / 3, 0.3, 0.2])('is P^(1/T) / Z at T = %d', temperature => {
+    expect(fit(FOUR, temperature, trial => exactly(temperature, trial))).toBeGreaterThan(FALSE_ALARM);
+  });
+
+  test.each([0.7, 0.5])('is so on a heavy tail, T = %d', temperature => {
+    expect(fit(ZIPF, temperature, trial => exactly(temperature, trial))).toBeGreaterThan(FALSE_ALARM);
+  });
+
+  test('is not that of floor(1/T) agreements: this test can fail', () => {
+    expect(fit(FOUR, 0.7, trial => exactly(0.7, trial, { repeats: 1 }))).toBeLessThan(FALSE_ALARM);
+    expect(fit(FOUR, 0.4, trial => exactly(0.4, trial, { repeats: 2 }))).toBeLessThan(FALSE_ALARM);
+  });
+
+  test('is not that of a biased coin', () => {
+    const biased = { repeats: 1, coin: mendoCoin(0.6) };
+    expect(fit(FOUR, 0.7, trial => exactly(0.7, trial, biased))).toBeLessThan(FALSE_ALARM);
+  });
+
+  test('is not that of Algorithm 2', () => {
+    expect(fit(FOUR, 0.5, trial => lazyPoolDecision(10, 2, randomOf(trial)))).toBeLessThan(FALSE_ALARM);
+  });
+});
+
+describe('the cost', () => {
+  /** Mean draws and its standard error. */
+  function meanDraws(law: readonly number[], temperature: number, trials: number) {
+    const draw = sourceOf(law, 22);
+    const draws = Array.from(
+      { length: trials },
+      (_, trial) => driveDecision(exactly(temperature, trial, powerOf(temperature), 1), draw).draws,
+    );
+    const mean = draws.reduce((a, b) => a + b) / trials;
+    const variance = draws.reduce((sum, value) => sum + (value - mean) ** 2, 0) / trials;
+    return { mean, error: Math.sqrt(variance / trials) };
+  }
+
+  test.each([
+    { name: "the paper's vector", law: FOUR, temperature: 0.4, expected: 10.993 },
+    { name: 'Zipf over 50, n = 3 with early abort', law: ZIPF, temperature: 1 / 3, expected: 69.1 },
+    { name: 'fractional stage only', law: FOUR, temperature: 0.7, expected: expectedDraws(FOUR, 0.7) },
+    { name: 'n = 4', law: FOUR, temperature: 0.25, expected: expectedDraws(FOUR, 0.25) },
+  ])('$name: $expected draws', ({ law, temperature, expected }) => {
+    // Four standard errors: a right sampler fails with probability 6e-5.
+    const { mean, error } = meanDraws(law, temperature, 4000);
+    expect(expectedDraws(law, temperature)).toBeCloseTo(expected, 1);
+    expect(Math.abs(mean - expectedDraws(law, temperature))).toBeLessThan(4 * error);
+  });
+});
+
+/** The expectation that exact-power.ts states. */
+function expectedDraws(law: readonly number[], temperature: number): number {
+  const { repeats, fraction } = exponentOf(temperature)!;
+  const sumOfPowers = (exponent: number) => law.reduce((sum, p) => sum + p ** exponent, 0);
+  let tries = repeats === 1 ? 1 : 2;
+  for (let j = 2; j < repeats; j += 1) tries += sumOfPowers(j);
+  if (fraction > 0) tries += sumOfPowers(1 / temperature - 1);
+  return tries / sumOfPowers(repeats + fraction);
+}
+
+describe('at the limit', () => {
+  test('ends with a sentence where only exactness was allowed', () => {
+    const distinct = (i: number): Chunk => [i];
+    const decision = chunkLawDecision(100, powerOf(0.5), failAtLimit(0.5, 100), randomOf(1), () => 7);
+    expect(() => driveDecision(decision, distinct)).toThrow(
+      /^`sampler` "exact" drew 100 candidates for one chunk at temperature 0.5 without a decision/,
+    );
+  });
+
+  test('the counts of all its candidates decide otherwise, and the choice is a fallback', () => {
+    const pool = [...'ABACDBABCA'].map(letter => [letter.charCodeAt(0) - 64]);
+    // No ten in a row agree, so it is always the counts 4, 3, 2, 1 that decide.
+    const counts = tally(6000, trial => {
+      const power = { repeats: 10 };
+      const decision = chunkLawDecision(10, power, chooseByCounts(0.5), randomOf(trial), () => 3);
+      const choice = driveDecision(decision, i => pool[i]!);
+      expect(choice).toMatchObject({ draws: 10, fallback: true });
+      return choice.chunk.join();
+    });
+    const law = new Map([16, 9, 4, 1].map((weight, i) => [String(i + 1), weight / 30] as const));
+    expect(chiSquareProbability(counts, law)).toBeGreaterThan(FALSE_ALARM);
+  });
+
+  test.each([0.7, 0.5, 1 / 3])(
+    'is no further from the exact law than the share of its fallbacks, T = %d',
+    temperature => {
+      const draw = sourceOf(ZIPF, 23);
+      const trials = 6000;
+      let fallbacks = 0;
+      const counts = tally(trials, trial => {
+        const decision = chunkLawDecision(
+          20,
+          powerOf(temperature),
+          chooseByCounts(temperature),
+          randomOf(trial),
+          () => 4,
+        );
+        const choice = driveDecision(decision, draw);
+        if (choice.fallback) fallbacks += 1;
+        return choice.chunk.join();
+      });
+      const measured = new Map([...counts].map(([key, count]) => [key, count / trials] as const));
+      const distance = totalVariation(measured, chunkLaw(keyed(ZIPF), temperature));
+      // The noise of 50 cells: sqrt(50 / trials) / 2 on average at most, and four of its deviations.
+      expect(fallbacks / trials).toBeGreaterThan(0.2);
+      expect(distance).toBeLessThan(fallbacks / trials + 0.046 + 0.026);
+    },
+  );
+});
+
+test('how draws are grouped into rounds does not change the choice', () => {
+  for (let trial = 0; trial < 200; trial += 1) {
+    const temperature = [0.9, 0.7, 0.5, 0.4, 1 / 3][trial % 5]!;
+    const choices = [() => 1, () => 7, () => 1000, (drawn: number) => 1 + (drawn % 5)].map(roundSize => {
+      const decision = chunkLawDecision(
+        30,
+        powerOf(temperature),
+        chooseByCounts(temperature),
+        randomOf(trial),
+        roundSize,
+      );
+      const { chunk, fallback } = driveDecision(decision, sourceOf(ZIPF, trial));
+      return `${chunk.join()} ${fallback}`;
+    });
+    expect(new Set(choices).size).toBe(1);
+  }
+});

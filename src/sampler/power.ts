@@ -1,0 +1,46 @@
+/**
+ * Powers of probabilities that nobody can compute: how often independent draws must agree so that an outcome of
+ * probability p survives with p^(1/T - 1).
+ *
+ * With n = floor(1/T) and a = 1/T - n: n draws in a row agree with probability p^n, and then a coin of probability
+ * p^a is thrown, again by drawing (CALM, arXiv 2510.27688, Algorithm 1; the coin is Mendo's, arXiv 1612.08923).
+ */
+
+/** A temperature this close to 1/n, relatively, is 1/n: 0.333 means 1/3. */
+const RECIPROCAL_TOLERANCE = 0.005;
+
+/** 1/T = repeats + fraction. */
+export interface Exponent {
+  /** n >= 1. */
+  readonly repeats: number;
+  /** 0 <= a < 1. */
+  readonly fraction: number;
+}
+
+/** Splits 1/T, T > 0; a temperature within 0.5 % of 1/n counts as 1/n. Null above 1: no agreement flattens a law. */
+export function exponentOf(temperature: number): Exponent | null {
+  const nearest = Math.max(1, Math.round(1 / temperature));
+  if (Math.abs(temperature * nearest - 1) <= RECIPROCAL_TOLERANCE) return { repeats: nearest, fraction: 0 };
+  if (temperature > 1) return null;
+  const repeats = Math.floor(1 / temperature);
+  return { repeats, fraction: 1 / temperature - repeats };
+}
+
+/**
+ * A coin that an outcome passes by being drawn again. It passes at once with probability `outright`. Else draws are
+ * taken until it appears, or until a draw that misses ends the wait: the i-th miss lets it go on with probability
+ * `goOn(i)`. Both are read with one uniform number: the wait ends at the first i with
+ * goOn(1) goOn(2) ... goOn(i) <= uniform, and uniform < outright passes at once.
+ */
+export interface Coin {
+  readonly outright: number;
+  goOn(misses: number): number;
+}
+
+/**
+ * Mendo's coin of probability p^a for an outcome of probability p, 0 < a < 1: the i-th miss ends the wait with
+ * probability a/i. Expected draws: p^(a - 1).
+ */
+export function mendoCoin(fraction: number): Coin {
+  return { outright: 0, goOn: misses => 1 - fraction / misses };
+}

@@ -1,0 +1,210 @@
+import { describe, expect, test } from 'vitest';
+import { chiSquareProbability, tally } from '../../tests/reference/chi-square.js';
+import { driveDecision } from '../../tests/reference/drive-decision.js';
+import {
+  chunkLaw,
+  chunksOf,
+  type JointLaw,
+  tokenLaw,
+  totalVariation,
+} from '../../tests/reference/power-laws.js';
+import { CandidateDraws } from './candidate-draws.js';
+import type { ChunkDecision } from './decision.js';
+import { chooseByExactPower, type Power } from './exact-power.js';
+import { chooseByCounts, failAtLimit } from './on-limit.js';
+import { exponentOf, mendoCoin } from './power.js';
+import { tokenLawDecision } from './token-law.js';
+import { RandomStream } from './uniform.js';
+
+/** Chance that a right sampler fails one of these tests; seeds are fixed, so it fails always or never. */
+const FALSE_ALARM = 1e-4;
+const LIMIT = 1_000_000;
+
+const randomOf = (trial: number) => new RandomStream({ seed: trial, choice: 0, step: 0 });
+
+function powerOf(temperature: number): Power {
+  const { repeats, fraction } = exponentOf(temperature)!;
+  return fraction === 0 ? { repeats } : { repeats, coin: mendoCoin(fraction) };
+}
+
+/** The first token is frequent where what follows is scattered, and rare where it is certain. */
+const SCATTERED: JointLaw = new Map([
+  ...Array.from({ length: 8 }, (_, i) => [`0,${i}`, (0.6 * (i + 1)) / 36] as const),
+  ['1,20', 0.25],
+  ['2,30', 0.1],
+  ['2,31', 0.05],
+]);
+/** Three positions; the third depends on the first, whatever the second is. */
+const FAR: JointLaw = new Map(
+  [0, 1].flatMap(a =>
+    [0, 1, 2].flatMap(b =>
+      [0, 1].map(c => {
+        const first = [0.65, 0.35][a]!;
+        const second = [0.5, 0.3, 0.2][(b + a) % 3]!;
+        const third = a === c ? [0.9, 0.45][a]! : [0.1, 0.55][a]!;
+        return [`${a},${b},${c}`, first * second * third] as const;
+      }),
+    ),
+  ),
+);
+
+const exactly = (temperature: number, trial: number) =>
+  tokenLawDecision(LIMIT, powerOf(temperature), failAtLimit(temperature, LIMIT), randomOf(trial), () => 5);
+
+function countsOf(
+  joint: JointLaw,
+  decide: (trial: number) => ChunkDecision,
+  trials = 4000,
+): Map<string, number> {
+  const draw = chunksOf(joint, 31);
+  return tally(trials, trial => driveDecision(decide(trial), draw).chunk.join());
+}
+
+describe('the law', () => {
+  const cases = [0.9, 0.7, 0.5, 0.4, 1 / 3].flatMap(temperature => [
+    { name: 'scattered', joint: SCATTERED, temperature },
+    { name: 'far', joint: FAR, temperature },
+  ]);
+  test.each(cases)(
+    'is the product of the conditional laws: $name, T = $temperature',
+    ({ joint, temperature }) => {
+      const counts = countsOf(joint, trial => exactly(temperature, trial));
+      expect(chiSquareProbability(counts, tokenLaw(joint, temperature))).toBeGreaterThan(FALSE_ALARM);
+    },
+  );
+
+  test.each([0.7, 0.5, 1 / 3])('is not the chunk law, T = %d: this test can fail', temperature => {
+    const counts = countsOf(SCATTERED, trial => exactly(temperature, trial));
+    expect(chiSquareProbability(counts, chunkLaw(SCATTERED, temperature))).toBeLessThan(FALSE_ALARM);
+  });
+
+  test('is not kept where a decision looks at later tokens to know when to stop', () => {
+    const counts = countsOf(SCATTERED, trial => impatient(powerOf(0.5), randomOf(trial)));
+    expect(chiSquareProbability(counts, tokenLaw(SCATTERED, 0.5))).toBeLessThan(FALSE_ALARM);
+  });
+
+  test('is not kept where the second position meets only the draws that decided the first', () => {
+    const counts = countsOf(SCATTERED, trial => forgetful(powerOf(0.5), randomOf(trial)), 16_000);
+    expect(chiSquareProbability(counts, tokenLaw(SCATTERED, 0.5))).toBeLessThan(FALSE_ALARM);
+  });
+});
+
+/** A wrong variant: the first position goes on until its draws decide the second one as well. */
+function* impatient(power: Power, random: RandomStream): ChunkDecision {
+  const draws = new CandidateDraws(LIMIT, () => 1);
+  let candidate = 0;
+  for (;;) {
+    const next = function* () {
+      yield* draws.reach(candidate);
+      candidate += 1;
+      return draws.node(candidate - 1, 1);
+    };
+    const first = (yield* chooseByExactPower(next, power, random))!;
+    const known = Array.from({ length: draws.fetched }, (_, i) => i).filter(i => draws.node(i, 1) === first);
+    const second = yield* chooseByExactPower(
+      // biome-ignore lint/correctness/useYield: these draws are there already.
+      function* () {
+        const at = known.shift();
+        return at === undefined ? undefined : draws.node(at, 2);
+      },
+      power,
+      random,
+    );
+    if (second !== undefined) {
+      return { chunk: draws.tree.chunk(second), draws: draws.fetched, fallback: false };
+    }
+  }
+}
+
+/** A wrong variant: whatever repeats first below the chosen token wins, wherever it stands. */
+function* forgetful(power: Power, random: RandomStream): ChunkDecision {
+  const draws = new CandidateDraws(LIMIT, () => 1);
+  let candidate = 0;
+  const next = function* () {
+    yield* draws.reach(candidate);
+    candidate += 1;
+    return draws.node(candidate - 1, 1);
+  };
+  const first = (yield* chooseByExactPower(next, power, random))!;
+  const seen = new Set<number>();
+  for (let i = 0; ; i += 1) {
+    yield* draws.reach(i);
+    if (draws.node(i, 1) !== first) continue;
+    const second = draws.node(i, 2);
+    if (seen.has(second)) return { chunk: draws.tree.chunk(second), draws: draws.fetched, fallback: false };
+    seen.add(second);
+  }
+}
+
+describe('the cost', () => {
+  test('what one position leaves over serves the next: fewer draws than two decisions of their own', () => {
+    // 2 / S_2 of the first token is 4.42; below it the law is certain, so two agreeing draws are there already.
+    const joint = new Map([0.6, 0.25, 0.15].map((p, i) => [`${i},${i}`, p] as const));
+    const draw = chunksOf(joint, 33);
+    let total = 0;
+    const trials = 4000;
+    for (let trial = 0; trial < trials; trial += 1) {
+      const decision = tokenLawDecision(
+        LIMIT,
+        { repeats: 2 },
+        failAtLimit(0.5, LIMIT),
+        randomOf(trial),
+        () => 1,
+      );
+      total += driveDecision(decision, draw).draws;
+    }
+    // Standard deviation of a geometric number of pairs: about 4; four standard errors are 0.25.
+    expect(Math.abs(total / trials - 2 / (0.36 + 0.0625 + 0.0225))).toBeLessThan(0.25);
+  });
+});
+
+describe('at the limit', () => {
+  test('ends with a sentence where only exactness was allowed', () => {
+    const decision = tokenLawDecision(64, powerOf(0.5), failAtLimit(0.5, 64), randomOf(1), () => 7);
+    expect(() => driveDecision(decision, i => [1, i])).toThrow(/^`sampler` "exact" drew 64 candidates/);
+  });
+
+  test.each([0.7, 0.5])(
+    'is no further from the exact law than the share of its fallbacks, T = %d',
+    temperature => {
+      const draw = chunksOf(SCATTERED, 35);
+      const trials = 6000;
+      let fallbacks = 0;
+      const counts = tally(trials, trial => {
+        const decision = tokenLawDecision(
+          12,
+          powerOf(temperature),
+          chooseByCounts(temperature),
+          randomOf(trial),
+          () => 4,
+        );
+        const choice = driveDecision(decision, draw);
+        if (choice.fallback) fallbacks += 1;
+        return choice.chunk.join();
+      });
+      const measured = new Map([...counts].map(([key, count]) => [key, count / trials] as const));
+      const distance = totalVariation(measured, tokenLaw(SCATTERED, temperature));
+      // The noise of 11 cells: sqrt(11 / trials) / 2 on average, and four of its deviations.
+      expect(fallbacks / trials).toBeGreaterThan(0.2);
+      expect(distance).toBeLessThan(fallbacks / trials + 0.022 + 0.026);
+    },
+  );
+});
+
+test('how draws are grouped into rounds does not change the choice', () => {
+  for (let trial = 0; trial < 300; trial += 1) {
+    const temperature = [0.9, 0.7, 0.5, 0.4, 1 / 3][trial % 5]!;
+    const choices = [() => 1, () => 7, () => 1000, (drawn: number) => 1 + (drawn % 5)].map(roundSize => {
+      const decision = tokenLawDecision(
+        25,
+        powerOf(temperature),
+        chooseByCounts(temperature),
+        randomOf(trial),
+        roundSize,
+      );
+      const { chunk, fallback } = driveDecision(decision, chunksOf(trial % 2 ? FAR : SCATTERED, trial));
+      return `${chunk.join()} ${fallback}`;
+    });
+    expect(new Set(choices).size).toBe(1);
+  }
+});

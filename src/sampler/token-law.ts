@@ -1,0 +1,50 @@
+/**
+ * The token law: position by position, P(token | chosen tokens before it)^(1/T) / Z. The candidates that begin with
+ * the chosen tokens are draws from the conditional law of the next one, and serve it in their order.
+ *
+ * Why they may be used again (docs/sampling.md has the proof): a decision about position i reads the first i tokens
+ * of candidates only. Given all that was read, the later tokens are still independent, each with its law given its
+ * own beginning. Nothing read so far depends on them, so those that begin with the chosen tokens are fresh draws.
+ * A decision that looked further ahead, if only to decide when to stop, would spoil this.
+ *
+ * Cost: at T = 1/2 about 2 / S_2 of the first token, and 2 / S_2 of each conditional law divided by the probability
+ * of the tokens before it, less what the earlier positions left over.
+ */
+import { CandidateDraws, type Drawing } from './candidate-draws.js';
+import type { ChunkDecision } from './decision.js';
+import { chooseByExactPower, type Outcomes, type Power } from './exact-power.js';
+import type { OnLimit } from './on-limit.js';
+import type { RoundSize } from './round-size.js';
+import type { RandomStream } from './uniform.js';
+
+/** Decides with at most `limit` candidates, after which `onLimit` decides the position at hand. */
+export function* tokenLawDecision(
+  limit: number,
+  power: Power,
+  onLimit: OnLimit,
+  random: RandomStream,
+  roundSize: RoundSize,
+): ChunkDecision {
+  const draws = new CandidateDraws(limit, roundSize);
+  let prefix = 0;
+  let fallback = false;
+  yield* draws.reach(0);
+  for (let depth = 1; depth <= draws.chunkSize; depth += 1) {
+    const spoken = yield* chooseByExactPower(drawsBelow(draws, prefix, depth), power, random);
+    fallback ||= spoken === undefined;
+    prefix = spoken ?? onLimit(draws.tree, draws.tree.children(prefix), random);
+  }
+  return { chunk: draws.tree.chunk(prefix), draws: draws.fetched, fallback };
+}
+
+/** The candidates below a node of depth - 1, in order, each as its node of this depth. */
+function drawsBelow(draws: CandidateDraws, prefix: number, depth: number): Outcomes {
+  let candidate = 0;
+  return function* (): Drawing<number | undefined> {
+    for (;;) {
+      if (candidate >= draws.fetched && !(yield* draws.reach(candidate))) return undefined;
+      candidate += 1;
+      if (draws.node(candidate - 1, depth - 1) === prefix) return draws.node(candidate - 1, depth);
+    }
+  };
+}
