@@ -140,8 +140,11 @@ describe('callCompletion', () => {
       beginAnswer(response);
       sendEvent(response, 'nonsense');
     });
-    await expect(call(server.url)).rejects.toMatchObject({ code: 'malformed' });
+    const endpoint = makeEndpoint(server.url);
+    const result = callCompletion(endpoint, makeJob(), systemClock.now(), systemClock);
+    await expect(result).rejects.toMatchObject({ code: 'malformed' });
     await closed;
+    endpoint.connections[Symbol.dispose]();
   });
 
   it('reports bytes that are no HTTP', async () => {

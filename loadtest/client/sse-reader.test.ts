@@ -11,11 +11,12 @@ const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const stream =
   '\ufeff: a comment\r\n\r\ndata: {"text":"Grüße 🦊"}\r\n\r\n' +
   'event: error\rdata:first line\rdata:  second line\r\r' +
-  ': keep-alive\n\ndata\n\nid: 7\nretry: 10\ndata: [DONE]\n\n';
+  'data: third\r\ndata: fourth\r\n\r\n: keep-alive\n\ndata\n\nid: 7\nretry: 10\ndata: [DONE]\n\n';
 
 const events = [
   { name: '', data: '{"text":"Grüße 🦊"}' },
   { name: 'error', data: 'first line\n second line' },
+  { name: '', data: 'third\nfourth' },
   { name: '', data: '' },
   { name: '', data: '[DONE]' },
 ];
