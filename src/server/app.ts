@@ -1,5 +1,4 @@
 /** The HTTP surface: which paths there are, and that every failure leaves as OpenAI's error envelope. */
-import { randomUUID } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { CalmError } from '../errors.js';
 import { requireApiKey } from './auth.js';
@@ -9,19 +8,21 @@ import { allowOrigins } from './cors.js';
 import { describeError } from './errors.js';
 import { type ProbeAnswer, showHealth, showLiveness, showReadiness } from './health-routes.js';
 import { listModels, showModel } from './models-route.js';
+import { RequestMonitor } from './request-monitor.js';
 import type { ServerEnv } from './request-signal.js';
 import { reportError, type ServerContext } from './server-context.js';
+import { watchRequests } from './watch-request.js';
 
 type App = Hono<ServerEnv>;
 type Handler = (context: Context<ServerEnv>) => Response | Promise<Response>;
 
 /** Builds the app. Clients write base URLs with and without /v1, and paths with and without a slash at the end. */
-export function createApp(server: ServerContext): App {
+export function createApp(context: ServerContext): App {
+  const monitor = context.monitor ?? new RequestMonitor();
+  const server = { ...context, models: context.models.map(model => monitor.observe(model)) };
   const app: App = new Hono<ServerEnv>({ strict: false });
+  app.use(watchRequests(monitor, server.requestTimeoutMs ?? null));
   app.use(async (context, next) => {
-    const requestId = readRequestId(context.req.header('x-request-id'));
-    context.set('requestId', requestId);
-    context.header('x-request-id', requestId);
     // The socket is about to be closed: whoever keeps it for a next request would lose that one.
     if (server.lifecycle.draining) context.header('connection', 'close');
     await next();
@@ -39,6 +40,9 @@ export function createApp(server: ServerContext): App {
   }
   addProbe(app, '/readyz', () => showReadiness(server));
   addProbe(app, '/livez', showLiveness);
+  addRoute(app, 'GET', '/metrics', async context =>
+    context.body(await monitor.metrics.show(), 200, { 'content-type': monitor.metrics.contentType }),
+  );
   app.notFound(context => answerError(context, unknownRoute(context)));
   app.onError((error, context) => {
     reportError(server, error, context.get('requestId'));
@@ -73,6 +77,7 @@ function addProbe(app: App, path: string, probe: () => ProbeAnswer): void {
 
 function answerError(context: Context<ServerEnv>, error: unknown): Response {
   const { status, headers, body } = describeError(error);
+  context.get('record').error ??= error instanceof CalmError ? error.code : 'internal';
   for (const [name, value] of Object.entries(headers)) context.header(name, value);
   return context.json(body, status);
 }
@@ -83,9 +88,4 @@ function unknownRoute(context: Context<ServerEnv>): CalmError {
     `There is no ${context.req.method} ${context.req.path.slice(0, 200)} here. ` +
       'There are POST /v1/completions, POST /v1/chat/completions, GET /v1/models, GET /v1/models/{id}, GET /health and GET /metrics.',
   );
-}
-
-/** A client's own id is taken where it is fit for a header and a log line. */
-function readRequestId(given: string | undefined): string {
-  return given !== undefined && /^[\x21-\x7e]{1,128}$/.test(given) ? given : `req_${randomUUID()}`;
 }

@@ -69,6 +69,7 @@ export function surfaceIgnoredParams(
 ): void {
   if (ignored.length === 0) return;
   context.header('x-calm-ignored-params', ignored.join(', '));
+  context.get('record').ignoredParams = ignored;
   server.onIgnoredParams?.(ignored, context.get('requestId'));
 }
 

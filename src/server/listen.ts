@@ -1,13 +1,28 @@
 /** Puts the app on a socket, and takes it off again without cutting off those who still read. */
-import { createServer, type Server, STATUS_CODES } from 'node:http';
+import { createServer, type RequestListener, type Server, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { CalmError } from '../errors.js';
 import { createApp } from './app.js';
 import { describeError } from './errors.js';
+import type { Lifecycle } from './lifecycle.js';
+import { createLoadingApp } from './loading-app.js';
 import type { ServerContext } from './server-context.js';
+import { dropStalledReaders } from './stalled-readers.js';
 
-export interface ListenOptions {
+/** How long clients may take; each has a default. Milliseconds. */
+export interface SocketTimeouts {
+  /** Time that an idle connection is kept: longer than in the pools of clients and proxies, which then close first. */
+  readonly keepAliveTimeoutMs?: number;
+  /** Time for the headers of a request, against clients that dribble them. */
+  readonly headersTimeoutMs?: number;
+  /** Time for a whole request, headers and body. */
+  readonly receiveTimeoutMs?: number;
+  /** Time in which a client must take some of what waits for it. */
+  readonly stalledReaderTimeoutMs?: number;
+}
+
+export interface ListenOptions extends SocketTimeouts {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
@@ -19,24 +34,75 @@ export interface RunningServer {
   readonly url: string;
   /**
    * Takes no more connections and requests, gives running requests `drainMs` to finish, ends the rest with an error,
-   * and resolves when every connection is closed.
+   * and resolves when every connection is closed. May be called again to shorten the time.
    */
   close(drainMs: number): Promise<void>;
 }
 
-/** Longer than the idle time of the connection pools of clients and proxies, which then close first. */
-const keepAliveTimeoutMs = 75_000;
-/** Node requires it above the keep-alive timeout; it also bounds clients that dribble their headers. */
-const headersTimeoutMs = 80_000;
+/** A server that answers that it is loading until it is given what to serve. */
+export interface LoadingServer extends RunningServer {
+  /** Begins to take requests. */
+  serve(context: ServerContext): void;
+}
+
+const defaultTimeouts: Required<SocketTimeouts> = {
+  keepAliveTimeoutMs: 75_000,
+  headersTimeoutMs: 20_000,
+  receiveTimeoutMs: 120_000,
+  stalledReaderTimeoutMs: 60_000,
+};
+/** How often Node looks for requests that are late, or sooner where their time is shorter. */
+const lateCheckIntervalMs = 5_000;
 /** Time for the last error events to reach their readers before the sockets are closed. */
 const farewellMs = 1_000;
 
 /** @throws CalmError port_in_use, or bad_usage for an address that cannot be listened on */
 export async function listen(context: ServerContext, options: ListenOptions): Promise<RunningServer> {
-  const app = createApp(context);
-  const server = createServer(getRequestListener(app.fetch, { errorHandler: refuseUnreadable }));
-  server.keepAliveTimeout = keepAliveTimeoutMs;
-  server.headersTimeout = headersTimeoutMs;
+  const loading = await listenWhileLoading(options);
+  loading.serve(context);
+  return loading;
+}
+
+/**
+ * Takes the address before there is anything to serve, so that a port in use is told at once and probes have an answer.
+ *
+ * @throws CalmError port_in_use, or bad_usage for an address that cannot be listened on
+ */
+export async function listenWhileLoading(options: ListenOptions): Promise<LoadingServer> {
+  let lifecycle: Lifecycle | undefined;
+  let answer = requestListener(createLoadingApp());
+  const server = openServer((request, response) => answer(request, response), options);
+  await bind(server, options);
+  const closed = new Promise(resolve => server.once('close', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    url: `http://${hostInUrl(options.host)}:${port}`,
+    serve: context => {
+      lifecycle = context.lifecycle;
+      answer = requestListener(createApp(context));
+    },
+    close: drainMs => close(server, closed, lifecycle, drainMs),
+  };
+}
+
+function requestListener(app: { readonly fetch: Parameters<typeof getRequestListener>[0] }) {
+  return getRequestListener(app.fetch, { errorHandler: refuseUnreadable });
+}
+
+function openServer(listener: RequestListener, options: SocketTimeouts): Server {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const timeouts: Required<SocketTimeouts> = { ...defaultTimeouts, ...Object.fromEntries(given) };
+  const { keepAliveTimeoutMs, headersTimeoutMs, receiveTimeoutMs, stalledReaderTimeoutMs } = timeouts;
+  const server = createServer(
+    {
+      keepAliveTimeout: keepAliveTimeoutMs,
+      headersTimeout: Math.min(headersTimeoutMs, receiveTimeoutMs),
+      requestTimeout: receiveTimeoutMs,
+      connectionsCheckingInterval: Math.min(lateCheckIntervalMs, headersTimeoutMs, receiveTimeoutMs),
+    },
+    listener,
+  );
   server.on('clientError', refuseMalformed);
   // A connection that turns idle after `close` would otherwise keep the server open until its timeout.
   server.on('request', (_request, response) => {
@@ -44,13 +110,8 @@ export async function listen(context: ServerContext, options: ListenOptions): Pr
       if (!server.listening) setImmediate(() => server.closeIdleConnections());
     });
   });
-  await bind(server, options);
-  const { port } = server.address() as AddressInfo;
-  return {
-    port,
-    url: `http://${hostInUrl(options.host)}:${port}`,
-    close: drainMs => close(server, context, drainMs),
-  };
+  dropStalledReaders(server, stalledReaderTimeoutMs);
+  return server;
 }
 
 /** Who listens on every address is reached under the loopback one. */
@@ -78,13 +139,17 @@ function describeBindError(error: NodeJS.ErrnoException, host: string, port: num
   return new CalmError('bad_usage', `Cannot listen on ${host} port ${port}: ${reason}.`, { cause: error });
 }
 
-async function close(server: Server, { lifecycle }: ServerContext, drainMs: number): Promise<void> {
-  lifecycle.drain();
-  const closed = new Promise<void>(resolve => {
-    server.close(() => resolve());
-  });
+/** @param closed settles when the last connection is gone, whether or not that was before */
+async function close(
+  server: Server,
+  closed: Promise<unknown>,
+  lifecycle: Lifecycle | undefined,
+  drainMs: number,
+): Promise<void> {
+  lifecycle?.drain();
+  if (server.listening) server.close();
   server.closeIdleConnections();
-  const endTimer = setTimeout(() => lifecycle.end(), drainMs);
+  const endTimer = setTimeout(() => lifecycle?.end(), drainMs);
   const closeTimer = setTimeout(() => server.closeAllConnections(), drainMs + farewellMs);
   await closed;
   clearTimeout(endTimer);

@@ -2,14 +2,22 @@ import { EventEmitter } from 'node:events';
 import type { Context } from 'hono';
 import { describe, expect, it } from 'vitest';
 import { Lifecycle } from './lifecycle.js';
+import { RequestMonitor } from './request-monitor.js';
 import { controlRequest, type ServerEnv } from './request-signal.js';
 
 /** The two ends of a request that may tell of its end, each under the test's control. */
-function openRequest() {
+function openRequest(timeLimitMs: number | null = null) {
   const client = new AbortController();
   const outgoing = Object.assign(new EventEmitter(), { writableFinished: false, destroyed: false });
   const lifecycle = new Lifecycle();
-  const context = { req: { raw: { signal: client.signal } }, env: { outgoing } };
+  const monitor = new RequestMonitor();
+  const record = monitor.begin({ requestId: 'r', method: 'POST', path: '/' });
+  const variables = new Map<string, unknown>(Object.entries({ monitor, record, timeLimitMs }));
+  const context = {
+    req: { raw: { signal: client.signal } },
+    env: { outgoing },
+    get: (name: string) => variables.get(name),
+  };
   const control = (): AbortSignal =>
     controlRequest(context as unknown as Context<ServerEnv>, lifecycle).signal;
   return { client, outgoing, lifecycle, control };
@@ -42,6 +50,17 @@ describe('controlRequest', () => {
     const signal = control();
     lifecycle.end();
     expect(signal.reason).toMatchObject({ code: 'shutting_down' });
+  });
+
+  it('aborts when the time of a request is over', async () => {
+    const { control, outgoing } = openRequest(1);
+    // The limit's timer alone keeps no process alive.
+    const alive = setInterval(() => {}, 1000);
+    const signal = control();
+    await new Promise(resolve => signal.addEventListener('abort', resolve));
+    clearInterval(alive);
+    expect(signal.reason).toMatchObject({ code: 'request_timeout' });
+    outgoing.emit('close');
   });
 
   it('is aborted from the start where the client left before', () => {

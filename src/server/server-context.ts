@@ -1,6 +1,7 @@
 /** What the routes share. */
 import { isServerFault } from './errors.js';
 import type { Lifecycle } from './lifecycle.js';
+import type { RequestMonitor } from './request-monitor.js';
 import type { ServedModels } from './served-model.js';
 
 export interface ServerContext {
@@ -12,6 +13,10 @@ export interface ServerContext {
   readonly apiKeys?: readonly string[];
   /** Origins of web pages that may call; `*`, or left out, for all. */
   readonly allowedOrigins?: readonly string[];
+  /** Watches the requests; where it is left out, the app makes one of its own. */
+  readonly monitor?: RequestMonitor;
+  /** Time that a request may take in all; any, where it is left out. */
+  readonly requestTimeoutMs?: number;
   /** Refuse known fields that a model cannot honour, instead of ignoring them; false where left out. */
   readonly strictParams?: boolean;
   /** Is told of the fields of a request that were ignored, for a log line and a count. */

@@ -2,7 +2,9 @@
 import OpenAI from 'openai';
 import { Engine } from '../../src/runtime/engine.js';
 import { Lifecycle } from '../../src/server/lifecycle.js';
-import { listen, type RunningServer } from '../../src/server/listen.js';
+import { listen, type RunningServer, type SocketTimeouts } from '../../src/server/listen.js';
+import { type MonitorOptions, RequestMonitor } from '../../src/server/request-monitor.js';
+import type { RequestSummary } from '../../src/server/request-record.js';
 import { type ModelNaming, type ServedModel, ServedModels } from '../../src/server/served-model.js';
 import type { ServerContext } from '../../src/server/server-context.js';
 import { openPlainChatTemplate } from '../../src/tokenizer/chat-template-plain.js';
@@ -15,22 +17,29 @@ export interface TestServer extends AsyncDisposable {
   readonly client: OpenAI;
   readonly running: RunningServer;
   readonly lifecycle: Lifecycle;
-  /** What the server wrote into its log. */
+  readonly monitor: RequestMonitor;
+  /** What the server wrote into its log of failures. */
   readonly failures: unknown[];
+  /** The requests that are over, as the access log has them. */
+  readonly requests: RequestSummary[];
 }
 
 /** What a test may set of the server: its context, and how models are named. */
 export interface TestServerOptions extends Partial<ServerContext> {
   readonly naming?: ModelNaming;
+  readonly limits?: MonitorOptions;
+  readonly timeouts?: SocketTimeouts;
 }
 
 /** Serves the given models; closing the server leaves them open. */
 export async function startServer(
   models: readonly [ServedModel, ...ServedModel[]],
-  { naming, ...context }: TestServerOptions = {},
+  { naming, limits, timeouts, ...context }: TestServerOptions = {},
 ): Promise<TestServer> {
   const lifecycle = new Lifecycle();
   const failures: unknown[] = [];
+  const requests: RequestSummary[] = [];
+  const monitor = new RequestMonitor({ ...limits, onRequestDone: summary => requests.push(summary) });
   const running = await listen(
     {
       maxBodyBytes: 4 * 2 ** 20,
@@ -38,15 +47,18 @@ export async function startServer(
       ...context,
       models: new ServedModels(models, naming),
       lifecycle,
+      monitor,
     },
-    { host: '127.0.0.1', port: 0 },
+    { host: '127.0.0.1', port: 0, ...timeouts },
   );
   return {
     url: running.url,
     client: new OpenAI({ baseURL: `${running.url}/v1`, apiKey: 'none', maxRetries: 0 }),
     running,
     lifecycle,
+    monitor,
     failures,
+    requests,
     [Symbol.asyncDispose]: () => running.close(0),
   };
 }
@@ -72,24 +84,13 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
   const model = new FakeModel({ slotCount, contextChunks, ...(scripts ? { scripts } : {}) });
   const engine = new Engine(model, { bosTokenId, maxWaiting, prefillChunksPerStep: 4096 });
   const encoding = hasTokenizer ? openByteEncoding() : null;
-  let chunksRead = 0;
-  const submit: Engine['submit'] = (request, signal) => {
-    const chunks = engine.submit(request, signal);
-    return (async function* () {
-      for await (const chunk of chunks) {
-        chunksRead += 1;
-        yield chunk;
-      }
-    })();
-  };
-  const countingEngine = { submit, check: engine.check.bind(engine), stats: engine.stats.bind(engine) };
-  const fake = fakeServedModel(model, countingEngine, encoding, maxWaiting);
+  const fake = fakeServedModel(model, engine, encoding, maxWaiting);
   const server = await startServer([{ ...fake, ...served }], context);
   return {
     ...server,
     engine,
     model,
-    chunksRead: () => chunksRead,
+    chunksRead: () => engine.stats().generatedChunks - server.monitor.metrics.unreadChunks,
     async [Symbol.asyncDispose]() {
       model.resume();
       await server.running.close(0);
@@ -112,6 +113,7 @@ function fakeServedModel(
     chunkSize: model.chunkSize,
     vocabSize: model.vocabSize,
     maxModelLen: model.contextChunks * model.chunkSize,
+    bosTokenId,
     endTokenIds: [eosTokenId, bosTokenId],
     encoding,
     chatTemplate: openPlainChatTemplate(),

@@ -155,6 +155,7 @@ describe('a client that does not read', () => {
     await until(() => server.engine.stats().finished.length === 128);
     await server.client.completions.create({ ...endless, max_tokens: 8 });
     // 2 of the other request, at most the first of each choice, and a second one for each that the socket took.
+    await until(() => server.engine.stats().generatedChunks === 2 + 2 * 128);
     expect(server.chunksRead()).toBeLessThan(2 + 128 + 100);
     socket.resume();
     await until(() => server.chunksRead() === 2 + 2 * 128);
