@@ -95,6 +95,7 @@ function openModel(
     chunkSize: model.chunkSize,
     vocabSize: model.vocabSize,
     maxModelLen: model.contextChunks * model.chunkSize,
+    bosTokenId: manifest.bos_token_id,
     endTokenIds: endTokenIds(manifest),
     encoding,
     chatTemplate,

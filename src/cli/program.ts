@@ -1,6 +1,6 @@
 /** The command line: which commands there are. */
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { readVersion } from '../server/version.js';
 import { registerBench } from './bench.js';
 import { registerConvert } from './convert.js';
 import { registerEval } from './eval.js';
@@ -35,9 +35,4 @@ export function createProgram(): Command {
   registerBench(program);
   registerSynth(program);
   return program;
-}
-
-function readVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

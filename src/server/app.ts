@@ -11,6 +11,8 @@ import { listModels, showModel } from './models-route.js';
 import { RequestMonitor } from './request-monitor.js';
 import type { ServerEnv } from './request-signal.js';
 import { reportError, type ServerContext } from './server-context.js';
+import { answerDetokenize, answerTokenize, answerTokenizerInfo } from './tokenize-route.js';
+import { readVersion } from './version.js';
 import { watchRequests } from './watch-request.js';
 
 type App = Hono<ServerEnv>;
@@ -32,6 +34,10 @@ export function createApp(context: ServerContext): App {
   for (const prefix of ['/v1', '']) {
     addRoute(app, 'POST', `${prefix}/completions`, context => answerCompletion(context, server));
     addRoute(app, 'POST', `${prefix}/chat/completions`, context => answerChat(context, server));
+    addRoute(app, 'POST', `${prefix}/tokenize`, context => answerTokenize(context, server));
+    addRoute(app, 'POST', `${prefix}/detokenize`, context => answerDetokenize(context, server));
+    addRoute(app, 'GET', `${prefix}/tokenizer_info`, context => answerTokenizerInfo(context, server));
+    addRoute(app, 'GET', `${prefix}/version`, context => context.json({ version: readVersion() }));
     addRoute(app, 'GET', `${prefix}/models`, context => context.json(listModels(server)));
     addRoute(app, 'GET', `${prefix}/models/:id{.+}`, context =>
       context.json(showModel(server, context.req.param('id') ?? '')),

@@ -16,6 +16,8 @@ export interface ServedModel {
   readonly vocabSize: number;
   /** Tokens that prompt and completion together may hold. */
   readonly maxModelLen: number;
+  /** Token that starts a document; the engine puts it in front of prompts. */
+  readonly bosTokenId: number;
   /** Tokens that end a document: the end of text and the start of another one. */
   readonly endTokenIds: readonly number[];
   /** Null where the package has no tokenizer: such a model speaks token ids. */

@@ -51,6 +51,11 @@ export class ChatTemplate {
     this.#special = matchAny(Object.keys(source.specialTokens));
   }
 
+  /** The Jinja text. */
+  get text(): string {
+    return this.#source.template;
+  }
+
   /**
    * Token ids of a conversation, up to where the assistant's answer begins. Special tokens are those that the
    * template, the system or the assistant wrote: in a user's or a tool's text they are text, so that no text can pass
