@@ -78,7 +78,7 @@ export function createCommand(
     .option('--rate <numbers>', 'open loop: Poisson arrivals a second', listOf(numberBetween(0, 1e6, true)))
     .option(
       '--requests <count>',
-      'requests of a repetition (default: 4 a client, or 10 s of arrivals)',
+      'requests of a repetition, at least one a client (default: 4 a client, or 10 s of arrivals)',
       wholeNumber(1),
     )
     .option('--repetitions <count>', 'how often each load is measured', wholeNumber(1), 3)

@@ -7,6 +7,7 @@ import {
   readSettings,
   readTargets,
 } from './read-settings.js';
+import { requestsFor } from './settings.js';
 
 /** What the command line hands on. */
 async function parse(
@@ -153,4 +154,14 @@ it('shows the command without keys', () => {
   expect(describeCommand(args)).toBe(
     "npm run loadtest -- --target a=http://h#m --api-key ... --api-key=... --out 'my report'",
   );
+});
+
+it('sends enough requests for the load to be what the row says', () => {
+  const closed = { kind: 'closed' as const, concurrency: 32 };
+  const open = { kind: 'open' as const, ratePerSecond: 2.5 };
+  expect(requestsFor(closed, { requests: null, rawRequests: 0 })).toBe(128);
+  expect(requestsFor({ kind: 'closed', concurrency: 1 }, { requests: null, rawRequests: 0 })).toBe(8);
+  expect(requestsFor(closed, { requests: 10, rawRequests: 0 })).toBe(32);
+  expect(requestsFor(open, { requests: null, rawRequests: 0 })).toBe(25);
+  expect(requestsFor(open, { requests: 3, rawRequests: 0 })).toBe(3);
 });

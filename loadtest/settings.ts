@@ -43,8 +43,10 @@ const requestsPerClient = 4;
 /** Requests of one repetition under a load. */
 export function requestsFor(load: Load, settings: Pick<RunSettings, 'requests' | 'rawRequests'>): number {
   if (load.kind === 'raw') return settings.rawRequests;
-  if (settings.requests !== null) return settings.requests;
-  return load.kind === 'closed'
-    ? Math.max(leastRequests, requestsPerClient * load.concurrency)
-    : Math.max(leastRequests, Math.ceil(load.ratePerSecond * openLoopSeconds));
+  if (load.kind === 'open') {
+    return settings.requests ?? Math.max(leastRequests, Math.ceil(load.ratePerSecond * openLoopSeconds));
+  }
+  // With fewer requests than clients the row's concurrency would not be true.
+  const wanted = settings.requests ?? Math.max(leastRequests, requestsPerClient * load.concurrency);
+  return Math.max(wanted, load.concurrency);
 }
