@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Coin, exponentOf, mendoCoin } from './power.js';
+import { type Coin, exponentOf, mendoCoin, shortCoin, shortCoinPasses } from './power.js';
 import { RandomStream } from './uniform.js';
 
 const random = new RandomStream({ seed: 4, choice: 0, step: 0 });
@@ -26,18 +26,19 @@ test.each([1.01, 1.5, 2])('no agreement of draws flattens a law: T = %d', temper
   expect(exponentOf(temperature)).toBeNull();
 });
 
-describe("Mendo's coin", () => {
-  /** Throws it for an outcome of probability p: does it pass, after how many draws? */
-  function toss(coin: Coin, p: number): { success: boolean; draws: number } {
-    const uniform = random.next();
-    let survival = 1;
-    for (let draws = 1; ; draws += 1) {
-      if (random.next() < p) return { success: true, draws };
-      survival *= coin.goOn(draws);
-      if (uniform >= survival) return { success: false, draws };
-    }
+/** Throws it for an outcome of probability p: does it pass, after how many draws? */
+function toss(coin: Coin, p: number): { success: boolean; draws: number } {
+  const uniform = random.next();
+  if (uniform < coin.outright) return { success: true, draws: 0 };
+  let survival = 1;
+  for (let draws = 1; ; draws += 1) {
+    if (random.next() < p) return { success: true, draws };
+    survival *= coin.goOn(draws);
+    if (uniform >= survival) return { success: false, draws };
   }
+}
 
+describe("Mendo's coin", () => {
   test.each([
     { p: 0.2, a: 0.5 },
     { p: 0.5, a: 0.4286 },
@@ -63,5 +64,39 @@ describe("Mendo's coin", () => {
       4 * Math.sqrt((wanted * (1 - wanted)) / trials),
     );
     expect(Math.abs(mean - p ** (a - 1))).toBeLessThan(4 * error);
+  });
+});
+
+describe('the short coin', () => {
+  test.each([
+    { p: 0.001, a: 1 / 9 },
+    { p: 0.05, a: 0.4286 },
+    { p: 0.4, a: 0.4286 },
+    { p: 0.02, a: 0.8 },
+  ])("passes as often as stated, and as Mendo's nearly, within 16 draws: p = $p, a = $a", ({ p, a }) => {
+    const coin = shortCoin(a);
+    const trials = 20_000;
+    const results = Array.from({ length: trials }, () => toss(coin, p));
+    const share = results.filter(({ success }) => success).length / trials;
+    const wanted = shortCoinPasses(a, p);
+    // Four standard errors: a right coin fails with probability 6e-5.
+    expect(Math.abs(share - wanted)).toBeLessThan(4 * Math.sqrt((wanted * (1 - wanted)) / trials));
+    expect(Math.max(...results.map(({ draws }) => draws))).toBeLessThanOrEqual(16);
+  });
+
+  test('stays near p^a wherever a probability can be told from 0, and is never colder than P^2', () => {
+    const grid = Array.from({ length: 61 }, (_, i) => 10 ** (-i / 20));
+    for (let temperature = 0.6; temperature < 0.99; temperature += 0.02) {
+      const a = 1 / temperature - 1;
+      const ratios = grid.map(p => shortCoinPasses(a, p) / p ** a);
+      expect(Math.min(...ratios)).toBeGreaterThan(0.62);
+      expect(Math.max(...ratios)).toBeLessThan(1.31);
+    }
+    for (const p of grid) {
+      expect(shortCoinPasses(0.9999, p) / p).toBeCloseTo(1, 1);
+      expect(shortCoinPasses(0.0001, p)).toBeCloseTo(1, 2);
+      expect(shortCoinPasses(0.4, p)).toBeGreaterThanOrEqual(p);
+    }
+    expect(shortCoinPasses(0.4, 1)).toBeCloseTo(1, 12);
   });
 });

@@ -3,5 +3,12 @@
 /** How many to ask for, knowing how many were asked for before. Never changes a choice, only its cost. */
 export type RoundSize = (drawn: number) => number;
 
-/** Each native call has a fixed cost, each candidate too: rounds grow with what was drawn, which bounds both wastes. */
-export const growingRounds: RoundSize = drawn => Math.max(4, Math.ceil(drawn / 2));
+/** What a native call costs beside its candidates, in candidates: measured on the story models, docs/sampling.md. */
+const CANDIDATES_PER_CALL = 5;
+
+/**
+ * A decision that took d draws and is open takes about as many more. Rounds of r then cost d/r calls and waste r/2
+ * candidates at the end: least at r = sqrt(2 c d), where a call costs as much as c candidates.
+ */
+export const growingRounds: RoundSize = drawn =>
+  Math.max(4, Math.ceil(Math.sqrt(2 * CANDIDATES_PER_CALL * drawn)));

@@ -6,7 +6,7 @@ import { lazyPoolDecision } from './lazy-pool.js';
 import { chooseByCounts, failAtLimit } from './on-limit.js';
 import { pluralityDecision } from './plurality.js';
 import { poolDecision } from './pool.js';
-import { exponentOf, mendoCoin } from './power.js';
+import { type Coin, type Exponent, exponentOf, mendoCoin, shortCoin } from './power.js';
 import { growingRounds } from './round-size.js';
 import { DEFAULT_SAMPLER, DEFAULT_TEMPERATURE_LAW, type SamplingSettings } from './settings.js';
 import { singleDraw } from './single-draw.js';
@@ -19,6 +19,10 @@ export const DEFAULT_EXACT_DRAW_LIMIT = 65_536;
 /**
  * Begins the decision of one step of a request. `step` is the number of chunks generated before it; with the
  * seed and the choice it keys every random number, so the same call makes the same decision.
+ *
+ * Between T = 1/2 and 1 `auto` throws the short coin instead of Mendo's, and under the token law takes half of the
+ * candidates at most: there Mendo's coin costs more draws than T = 1/2 for less effect, and what the second half of
+ * the candidates goes to is the rest of chunks that began with a rare token.
  *
  * A decision of the exact sampler throws `sampler_limit` once it has drawn `exactDrawLimit` candidates.
  */
@@ -41,9 +45,17 @@ export function startDecision(
       ? lazyPoolDecision(numCandidates, repeats, random)
       : poolDecision(numCandidates, temperature, law, random);
   }
-  const limit = sampler === 'exact' ? exactDrawLimit : numCandidates;
-  const onLimit = sampler === 'exact' ? failAtLimit(temperature, limit) : chooseByCounts(temperature);
-  const power: Power = fraction === 0 ? { repeats } : { repeats, coin: mendoCoin(fraction) };
   const decide = law === 'chunk' ? chunkLawDecision : tokenLawDecision;
-  return decide(limit, power, onLimit, random, growingRounds);
+  if (sampler === 'exact') {
+    const power = powerOf(exponent, mendoCoin);
+    return decide(exactDrawLimit, power, failAtLimit(temperature, exactDrawLimit), random, growingRounds);
+  }
+  const isWarm = repeats === 1;
+  const power = powerOf(exponent, isWarm ? shortCoin : mendoCoin);
+  const limit = isWarm && law === 'token' ? Math.ceil(numCandidates / 2) : numCandidates;
+  return decide(limit, power, chooseByCounts(temperature), random, growingRounds);
+}
+
+function powerOf({ repeats, fraction }: Exponent, coin: (fraction: number) => Coin): Power {
+  return fraction === 0 ? { repeats } : { repeats, coin: coin(fraction) };
 }
