@@ -24,6 +24,8 @@ const packageOwners: Record<string, readonly string[]> = {
   koffi: ['runtime/ort'],
   'onnxruntime-node': ['runtime/ort'],
   hono: ['server'],
+  pino: ['server'],
+  'prom-client': ['server'],
   '@hono/node-server': ['server'],
   tiktoken: ['tokenizer'],
   '@huggingface/jinja': ['tokenizer'],

@@ -1,44 +1,87 @@
 /** Loads the models, listens, and goes when it is told to. */
+import { CalmError } from '../errors.js';
 import { Lifecycle } from '../server/lifecycle.js';
-import { listen, type RunningServer } from '../server/listen.js';
-import { type ServedModel, ServedModels } from '../server/served-model.js';
-import type { ModelOptions } from './model-options.js';
+import { listenWhileLoading, type RunningServer, type SocketTimeouts } from '../server/listen.js';
+import { createLog, type Log } from '../server/log.js';
+import { RequestMonitor } from '../server/request-monitor.js';
+import type { RequestSummary } from '../server/request-record.js';
+import { type ModelNaming, type ServedModel, ServedModels } from '../server/served-model.js';
+import { gatherApiKeys } from './api-keys.js';
 import { type ModelChoice, openModels } from './open-models.js';
-
-/** Values of `calm serve`'s options. */
-export interface ServeOptions extends ModelOptions {
-  readonly model?: readonly string[];
-  readonly servedModelName?: readonly string[];
-  readonly host: string;
-  readonly port: number;
-  readonly maxWaiting: number;
-  /** Seconds. */
-  readonly shutdownTimeout: number;
-}
-
-/** Above this a request is refused with 413. */
-const maxBodyBytes = 4 * 2 ** 20;
+import type { ServeSettings } from './settings.js';
 
 /** Serves until SIGINT or SIGTERM, and resolves when everything is closed. */
 export async function runServer(
   choices: readonly [ModelChoice, ...ModelChoice[]],
-  options: ServeOptions,
+  settings: ServeSettings,
 ): Promise<void> {
-  await using opened = openModels(choices, { ...options, onNote: log });
-  const running = await listen(
-    { models: new ServedModels(opened.models), lifecycle: new Lifecycle(), maxBodyBytes, logFault },
-    options,
-  );
-  process.stdout.write(describeReady(running, opened.models));
-  await untilStopped(running, options.shutdownTimeout * 1000);
+  const log = createLog(chooseFormat(settings), line => process.stderr.write(line));
+  const apiKeys = gatherApiKeys(settings);
+  const naming = readNaming(settings);
+  const running = await listenWhileLoading({ ...settings, ...socketTimeouts(settings) });
+  try {
+    // One turn, in which probes that wait already get their answer: loading holds the thread.
+    await new Promise(resolve => setImmediate(resolve));
+    await using opened = openModels(choices, { ...settings, onNote: note => log.note(note) });
+    const monitor = new RequestMonitor({
+      maxUnreadChunks: settings.maxUnreadChunks,
+      onRequestDone: summary => {
+        if (isLogged(summary, settings)) log.request(summary);
+      },
+    });
+    monitor.metrics.includeProcess();
+    running.serve({
+      models: new ServedModels(opened.models, naming),
+      lifecycle: new Lifecycle(),
+      monitor,
+      apiKeys,
+      allowedOrigins: settings.allowedOrigins,
+      maxBodyBytes: settings.maxBodySize,
+      ...(settings.requestTimeout > 0 ? { requestTimeoutMs: settings.requestTimeout * 1000 } : {}),
+      strictParams: settings.strictParams,
+      logFault: (error, requestId) => log.fault(describeFault(error), requestId),
+    });
+    process.stdout.write(describeReady(running, opened.models, apiKeys));
+    noteOpenDoor(settings, apiKeys, log);
+    await untilStopped(running, settings.shutdownTimeout * 1000, log);
+  } finally {
+    await running.close(0);
+  }
+}
+
+function chooseFormat({ logFormat }: ServeSettings): 'json' | 'text' {
+  if (logFormat !== 'auto') return logFormat;
+  return process.stderr.isTTY ? 'text' : 'json';
+}
+
+function isLogged({ path }: RequestSummary, { disableAccessLogFor }: ServeSettings): boolean {
+  return !disableAccessLogFor.includes('*') && !disableAccessLogFor.includes(path);
+}
+
+function socketTimeouts(settings: ServeSettings): SocketTimeouts {
+  return {
+    keepAliveTimeoutMs: settings.keepAliveTimeout * 1000,
+    headersTimeoutMs: settings.headersTimeout * 1000,
+    receiveTimeoutMs: settings.receiveTimeout * 1000,
+    stalledReaderTimeoutMs: settings.stalledReaderTimeout * 1000,
+  };
+}
+
+function readNaming({ modelAlias = [], anyModel }: ServeSettings): ModelNaming {
+  const pairs = modelAlias.map((text): [string, string] => {
+    const at = text.indexOf('=');
+    if (at > 0 && at < text.length - 1) return [text.slice(0, at), text.slice(at + 1)];
+    throw new CalmError('bad_usage', `--model-alias must be alias=name. Given: ${JSON.stringify(text)}.`);
+  });
+  return { aliases: new Map(pairs), anyModel };
 }
 
 /** The first signal lets running requests finish, a second one ends them. */
-function untilStopped(running: RunningServer, drainMs: number): Promise<void> {
+function untilStopped(running: RunningServer, drainMs: number, log: Log): Promise<void> {
   return new Promise<void>((resolve, reject) => {
     let isStopping = false;
     const stop = (signal: NodeJS.Signals): void => {
-      log(
+      log.note(
         isStopping
           ? `${signal} again: ending what still runs.`
           : `${signal}: no new requests; those that run get ${drainMs / 1000} s to finish. Once more to end them now.`,
@@ -54,16 +97,28 @@ function untilStopped(running: RunningServer, drainMs: number): Promise<void> {
   });
 }
 
-function describeReady(running: RunningServer, models: readonly ServedModel[]): string {
+function noteOpenDoor({ host }: ServeSettings, apiKeys: readonly string[], log: Log): void {
+  if (apiKeys.length > 0 || ['127.0.0.1', '::1', 'localhost'].includes(host)) return;
+  log.note(
+    `No API key is set: everyone who reaches ${host} may use this server. Set one with --api-key-file.`,
+  );
+}
+
+function describeReady(
+  running: RunningServer,
+  models: readonly ServedModel[],
+  apiKeys: readonly string[],
+): string {
   const names = models.map(describeModel).join(' and ');
   // performance.now() counts from the start of the process.
   const seconds = (performance.now() / 1000).toFixed(1);
   const example = models[0]?.encoding
     ? { prompt: 'Once upon a time', max_tokens: 64, stream: true }
     : { prompt: [1, 2, 3], max_tokens: 64, stream: true };
+  const key = apiKeys.length > 0 ? ` -H "authorization: Bearer $CALM_API_KEY"` : '';
   return (
     `Serving ${names} on ${running.url} (ready in ${seconds} s). Try:\n` +
-    `  curl -N ${running.url}/v1/completions -H 'content-type: application/json' -d '${JSON.stringify(example)}'\n`
+    `  curl -N ${running.url}/v1/completions -H 'content-type: application/json'${key} -d '${JSON.stringify(example)}'\n`
   );
 }
 
@@ -71,14 +126,8 @@ function describeModel({ id, kind, chunkSize }: ServedModel): string {
   return `${id} (${kind === 'calm' ? `CALM, ${chunkSize} tokens a step` : 'token model'})`;
 }
 
-function log(line: string): void {
-  process.stderr.write(`${line}\n`);
-}
-
-/** The request's id is in its answer too, so that a user's report leads here. */
-function logFault(error: unknown, requestId: string): void {
-  const detail = error instanceof Error ? describeCauses(error) : String(error);
-  log(`${new Date().toISOString()} ${requestId} failed: ${detail}`);
+function describeFault(error: unknown): string {
+  return error instanceof Error ? describeCauses(error) : String(error);
 }
 
 function describeCauses(error: Error): string {

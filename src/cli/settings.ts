@@ -1,0 +1,260 @@
+/**
+ * Every setting of `calm serve`: the one source of its flags, environment variables, keys in a configuration file,
+ * checks, help and docs/configuration.md.
+ */
+import { z } from 'zod';
+import {
+  commaNamesSetting,
+  namesSetting,
+  sizeSetting,
+  switchSetting,
+  wholeNumberSentence,
+  wholeNumberSetting,
+} from './setting-values.js';
+
+/** What users are told of a setting. */
+export interface SettingAbout {
+  readonly group: 'models' | 'device and memory' | 'network' | 'access' | 'requests' | 'log';
+  /** The value's name in help; null for a switch. */
+  readonly value: string | null;
+  readonly about: string;
+  /** Completes the sentence "... must be". */
+  readonly mustBe: string;
+  /** In words, where no value says it. */
+  readonly defaultText?: string;
+  /** May be given several times. */
+  readonly isList?: boolean;
+}
+
+/** The descriptions, by schema. */
+export const settingAbouts = z.registry<SettingAbout>();
+
+function setting<Schema extends z.ZodType>(schema: Schema, about: SettingAbout): Schema {
+  settingAbouts.add(schema, about);
+  return schema;
+}
+
+/** Seconds in which something must be done. */
+function seconds(group: SettingAbout['group'], defaultSeconds: number, about: string) {
+  return setting(wholeNumberSetting(1, 86_400).default(defaultSeconds), {
+    group,
+    value: '<seconds>',
+    about,
+    mustBe: wholeNumberSentence(1, 86_400),
+  });
+}
+
+function toggle(group: SettingAbout['group'], about: string) {
+  return setting(switchSetting().default(false), { group, value: null, about, mustBe: 'true or false' });
+}
+
+/** Where a model runs and how much of the machine it takes: settings of every command that runs one. */
+export const modelSettingsSchema = z.object({
+  device: setting(z.enum(['auto', 'cpu', 'cuda']).default('auto'), {
+    group: 'device and memory',
+    value: '<device>',
+    about: 'where the model runs; auto takes CUDA where it is usable, else the CPU',
+    mustBe: 'auto, cpu or cuda',
+  }),
+  ortLibrary: setting(z.string().min(1).optional(), {
+    group: 'device and memory',
+    value: '<file>',
+    about: 'another ONNX Runtime library (libonnxruntime.so), such as a CUDA build',
+    mustBe: 'the path of a file',
+    defaultText: 'the one that comes with calm-serve',
+  }),
+  threads: setting(wholeNumberSetting(1, 1024).optional(), {
+    group: 'device and memory',
+    value: '<count>',
+    about: 'threads of the native library',
+    mustBe: wholeNumberSentence(1, 1024),
+    defaultText: 'one for each core',
+  }),
+  maxNumSeqs: setting(wholeNumberSetting(1, 4096).optional(), {
+    group: 'device and memory',
+    value: '<count>',
+    about: 'texts generated at the same time: slots of the cache',
+    mustBe: wholeNumberSentence(1, 4096),
+    defaultText: '32, or fewer by --kv-cache-memory',
+  }),
+  maxModelLen: setting(wholeNumberSetting(1).optional(), {
+    group: 'device and memory',
+    value: '<tokens>',
+    about: 'tokens of prompt and completion together',
+    mustBe: wholeNumberSentence(1),
+    defaultText: "the model's context",
+  }),
+  kvCacheMemory: setting(sizeSetting().optional(), {
+    group: 'device and memory',
+    value: '<size>',
+    about: 'memory that the cache may take, such as 2GiB; with less, fewer slots',
+    mustBe: 'a size such as 1073741824, 500MB or 2GiB',
+    defaultText: 'any',
+  }),
+});
+
+/** All settings of `calm serve`. */
+export const serveSettingsSchema = z.object({
+  model: setting(namesSetting().optional(), {
+    group: 'models',
+    value: '<package>',
+    about:
+      'folder of a model package, or name of one that comes with calm-serve; may be repeated, and the first answers ' +
+      'requests that name no model',
+    mustBe: 'the path or the name of a model package, or an array of them',
+    defaultText: 'what models/default.json names',
+    isList: true,
+  }),
+  servedModelName: setting(namesSetting().optional(), {
+    group: 'models',
+    value: '<name>',
+    about: 'name that clients use for the model; given as often as --model, in the same order',
+    mustBe: 'a name, or an array of names',
+    defaultText: "the packages' own names",
+    isList: true,
+  }),
+  modelAlias: setting(namesSetting().optional(), {
+    group: 'models',
+    value: '<alias=name>',
+    about: 'a further name for a served model; may be repeated',
+    mustBe: 'alias=name, or an array of such',
+    defaultText: 'none',
+    isList: true,
+  }),
+  anyModel: toggle('models', 'answer requests for unknown models with the first one, instead of 404'),
+  ...modelSettingsSchema.shape,
+  host: setting(z.string().min(1).default('127.0.0.1'), {
+    group: 'network',
+    value: '<address>',
+    about: 'address to listen on; 0.0.0.0 for every network',
+    mustBe: 'an address',
+  }),
+  port: setting(wholeNumberSetting(0, 65_535).default(8000), {
+    group: 'network',
+    value: '<port>',
+    about: 'port to listen on; 0 takes any free one',
+    mustBe: wholeNumberSentence(0, 65_535),
+  }),
+  keepAliveTimeout: seconds(
+    'network',
+    75,
+    'time that an idle connection is kept; longer than the proxy in front keeps its own',
+  ),
+  headersTimeout: seconds('network', 20, 'time that a client may take to send the headers of a request'),
+  receiveTimeout: seconds('network', 120, 'time that a client may take to send a whole request'),
+  stalledReaderTimeout: seconds(
+    'network',
+    60,
+    'time after which a client is cut off that takes nothing of its answer; up to twice that',
+  ),
+  shutdownTimeout: setting(wholeNumberSetting(0, 86_400).default(30), {
+    group: 'network',
+    value: '<seconds>',
+    about:
+      'time that running requests get to finish after SIGINT or SIGTERM; a second signal ends them at once',
+    mustBe: wholeNumberSentence(0, 86_400),
+  }),
+  apiKey: setting(namesSetting().optional(), {
+    group: 'access',
+    value: '<key>',
+    about:
+      'key that requests must carry, as Authorization: Bearer or X-Api-Key; may be repeated. Other users of the ' +
+      'machine see flags: prefer the environment or --api-key-file',
+    mustBe: 'a key, or an array of keys',
+    defaultText: 'none: everyone may call',
+    isList: true,
+  }),
+  apiKeyFile: setting(z.string().min(1).optional(), {
+    group: 'access',
+    value: '<file>',
+    about: 'file with further keys, one a line; empty lines and lines that begin with # do not count',
+    mustBe: 'the path of a file',
+    defaultText: 'none',
+  }),
+  allowedOrigins: setting(commaNamesSetting().default(['*']), {
+    group: 'access',
+    value: '<origins>',
+    about: 'origins of web pages that may call, with commas between them; * for all, none for none',
+    mustBe: 'origins such as https://chat.example.org, or *',
+    isList: true,
+  }),
+  maxWaiting: setting(wholeNumberSetting(0).default(512), {
+    group: 'requests',
+    value: '<count>',
+    about: 'texts that may wait for a slot of each model; more are refused with 429',
+    mustBe: wholeNumberSentence(0),
+  }),
+  maxBodySize: setting(sizeSetting().default(4 * 2 ** 20), {
+    group: 'requests',
+    value: '<size>',
+    about: 'largest body of a request; larger ones are refused with 413',
+    mustBe: 'a size such as 1073741824, 500MB or 2GiB',
+  }),
+  requestTimeout: setting(wholeNumberSetting(0, 86_400).default(0), {
+    group: 'requests',
+    value: '<seconds>',
+    about: 'time that a request may take in all, waiting included; 0 for any',
+    mustBe: wholeNumberSentence(0, 86_400),
+  }),
+  maxUnreadChunks: setting(wholeNumberSetting(256).default(4096), {
+    group: 'requests',
+    value: '<count>',
+    about: 'generated chunks that may wait for the reader of one request; with more, it is given up',
+    mustBe: wholeNumberSentence(256),
+  }),
+  strictParams: toggle(
+    'requests',
+    'refuse fields that a model cannot honour with 400, instead of ignoring them',
+  ),
+  logFormat: setting(z.enum(['auto', 'json', 'text']).default('auto'), {
+    group: 'log',
+    value: '<format>',
+    about: 'lines on standard error: json or text; auto is text on a terminal and json elsewhere',
+    mustBe: 'auto, json or text',
+  }),
+  disableAccessLogFor: setting(commaNamesSetting().default([]), {
+    group: 'log',
+    value: '<paths>',
+    about:
+      'paths whose requests are not logged, with commas between them, such as /health,/metrics; * for all',
+    mustBe: 'paths such as /health',
+    defaultText: 'none',
+    isList: true,
+  }),
+});
+
+/** Checked values of all settings. */
+export type ServeSettings = z.infer<typeof serveSettingsSchema>;
+
+export type SettingName = keyof ServeSettings;
+
+/** A setting with its names: maxNumSeqs is --max-num-seqs, CALM_MAX_NUM_SEQS, and max-num-seqs in a file. */
+export interface Setting extends SettingAbout {
+  readonly name: SettingName;
+  readonly key: string;
+  readonly flag: string;
+  readonly variable: string;
+  readonly schema: z.ZodType;
+}
+
+/** All settings, in order. */
+export function listSettings(): readonly Setting[] {
+  return (Object.keys(serveSettingsSchema.shape) as SettingName[]).map(describeSetting);
+}
+
+/** One setting. */
+export function describeSetting(name: SettingName): Setting {
+  const schema: z.ZodType = serveSettingsSchema.shape[name];
+  const about = settingAbouts.get(schema);
+  if (!about) throw new Error(`the setting ${name} has no description`);
+  const key = name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+  const variable = `CALM_${key.replaceAll('-', '_').toUpperCase()}`;
+  return { ...about, name, key, flag: `--${key}`, variable, schema };
+}
+
+/** The default as a user would write it, or in words. */
+export function defaultOf({ schema, defaultText }: Setting): string {
+  if (defaultText !== undefined) return defaultText;
+  const value = schema.parse(undefined);
+  return Array.isArray(value) ? value.join(',') : String(value);
+}
