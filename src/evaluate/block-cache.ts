@@ -10,16 +10,18 @@ import type { PackageSessions } from '../runtime/ort/package-sessions.js';
 import type { Session } from '../runtime/ort/session.js';
 import { TensorBuffer } from '../runtime/ort/tensor-buffer.js';
 import type { ChunkFeed } from './block-model.js';
+import { LONGEST_NGRAM } from './brier.js';
 
 /** More rows than this share a native call without saving time. */
 const MOST_ROWS = 16;
 /** Memory that the rows of the cache may take together, as far as more than one row goes. */
 const CACHE_BYTES = 1 << 30;
 
-/** Rows of the cache for blocks of `blockTokens` tokens. */
+/** Rows of the cache for blocks of `blockTokens` tokens; one where no n-gram is longer than a chunk. */
 export function evaluationCacheSize(manifest: Manifest, blockTokens: number): CacheSize {
   const { slotBytes } = cacheSize(manifest, { slots: 1, maxModelLen: blockTokens });
-  const slots = Math.max(1, Math.min(MOST_ROWS, Math.floor(CACHE_BYTES / slotBytes)));
+  const useful = manifest.chunk_size < LONGEST_NGRAM ? MOST_ROWS : 1;
+  const slots = Math.max(1, Math.min(useful, Math.floor(CACHE_BYTES / slotBytes)));
   return cacheSize(manifest, { slots, maxModelLen: blockTokens });
 }
 
@@ -44,18 +46,23 @@ export class BlockCache implements Closable {
     this.rowCount = size.slots;
     this.#chunkSize = manifest.chunk_size;
     this.#hiddenSize = manifest.backbone.hidden_size;
-    this.#session = sessions.open('backbone');
-    const { hostAllocator, deviceAllocator } = this.#session;
-    const element = activationElementType(manifest);
-    const states = (rows: number) =>
-      this.#owned.own(new TensorBuffer(deviceAllocator, element, rows * this.#hiddenSize));
-    const cache = this.#owned.own(new KvCache(sessions.environment, deviceAllocator, manifest, size));
-    const inputs = (chunks: number) =>
-      this.#owned.own(new CacheInputs(hostAllocator, cache, chunks * this.#chunkSize));
-    this.textStates = states(longestPiece);
-    this.fedStates = states(size.slots);
-    this.#textInputs = inputs(longestPiece);
-    this.#fedInputs = inputs(size.slots);
+    try {
+      this.#session = sessions.open('backbone');
+      const { hostAllocator, deviceAllocator } = this.#session;
+      const element = activationElementType(manifest);
+      const states = (rows: number) =>
+        this.#owned.own(new TensorBuffer(deviceAllocator, element, rows * this.#hiddenSize));
+      const cache = this.#owned.own(new KvCache(sessions.environment, deviceAllocator, manifest, size));
+      const inputs = (chunks: number) =>
+        this.#owned.own(new CacheInputs(hostAllocator, cache, chunks * this.#chunkSize));
+      this.textStates = states(longestPiece);
+      this.fedStates = states(size.slots);
+      this.#textInputs = inputs(longestPiece);
+      this.#fedInputs = inputs(size.slots);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /** Appends a piece behind the first `position` chunks of a row; one native call. */

@@ -29,9 +29,14 @@ export class CalmBlockModel implements BlockModel {
     this.rowCount = size.slots;
     this.#seed = seed;
     this.#noiseSize = manifest.head.noise_size;
-    this.#cache = own(new BlockCache(sessions, manifest, size, size.contextChunks));
-    this.#textDraw = own(new CandidateDraw(sessions, manifest, this.#cache.textStates, false));
-    this.#fedDraw = own(new CandidateDraw(sessions, manifest, this.#cache.fedStates, false));
+    try {
+      this.#cache = own(new BlockCache(sessions, manifest, size, size.contextChunks));
+      this.#textDraw = own(new CandidateDraw(sessions, manifest, this.#cache.textStates, false));
+      this.#fedDraw = own(new CandidateDraw(sessions, manifest, this.#cache.fedStates, false));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   async prefill(row: number, block: Block, chunks: number): Promise<void> {

@@ -67,16 +67,21 @@ class Coder {
       Math.min(MOST_CHUNKS_PER_CALL, Math.floor(LOGIT_BYTES_PER_CALL / logitBytes)),
     );
     this.#manifest = manifest;
-    const [encoder, decoder] = [sessions.open('encoder'), sessions.open('decoder')];
-    const make = (type: 'float32' | 'int64', size: number) =>
-      this.#owned.own(new TensorBuffer(encoder.hostAllocator, type, this.capacity * size));
-    this.#ids = make('int64', chunk_size);
-    this.#mean = make('float32', head.latent_size);
-    this.#logStd = make('float32', head.latent_size);
-    this.#latent = make('float32', head.latent_size);
-    this.#tokens = make('int64', chunk_size);
-    this.#encoder = this.#owned.own(new Binding(encoder));
-    this.#decoder = this.#owned.own(new Binding(decoder));
+    try {
+      const [encoder, decoder] = [sessions.open('encoder'), sessions.open('decoder')];
+      const make = (type: 'float32' | 'int64', size: number) =>
+        this.#owned.own(new TensorBuffer(encoder.hostAllocator, type, this.capacity * size));
+      this.#ids = make('int64', chunk_size);
+      this.#mean = make('float32', head.latent_size);
+      this.#logStd = make('float32', head.latent_size);
+      this.#latent = make('float32', head.latent_size);
+      this.#tokens = make('int64', chunk_size);
+      this.#encoder = this.#owned.own(new Binding(encoder));
+      this.#decoder = this.#owned.own(new Binding(decoder));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /** Leaves the posteriors of whole chunks in the buffers. */

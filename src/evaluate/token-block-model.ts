@@ -55,13 +55,18 @@ export class TokenBlockModel implements BlockModel {
     this.#seed = options.seed;
     this.#paths = options.paths;
     this.#pieceTokens = Math.min(size.contextChunks, affordable);
-    this.#cache = own(new BlockCache(sessions, manifest, size, this.#pieceTokens));
-    this.#lmHead = sessions.open('lm_head');
-    const rows = Math.max(this.#pieceTokens, size.slots);
-    this.#logits = own(new TensorBuffer(this.#lmHead.hostAllocator, 'float32', rows * manifest.vocab_size));
-    this.#textBinding = own(new Binding(this.#lmHead));
-    this.#fedBinding = own(new Binding(this.#lmHead));
     this.#reader = new SoftmaxReader(manifest.vocab_size);
+    try {
+      this.#cache = own(new BlockCache(sessions, manifest, size, this.#pieceTokens));
+      this.#lmHead = sessions.open('lm_head');
+      const rows = Math.max(this.#pieceTokens, size.slots);
+      this.#logits = own(new TensorBuffer(this.#lmHead.hostAllocator, 'float32', rows * manifest.vocab_size));
+      this.#textBinding = own(new Binding(this.#lmHead));
+      this.#fedBinding = own(new Binding(this.#lmHead));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   async prefill(row: number, { tokens, index }: Block, chunks: number): Promise<void> {
