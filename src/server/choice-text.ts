@@ -24,10 +24,15 @@ export interface ChoiceText {
 /**
  * @param encoding null where the model has no tokenizer: token ids pass, and the text stays empty
  * @param stops null where no stop strings were given
+ * @param includeStop lets the stop string out that ends the text
  */
-export function createChoiceText(encoding: Encoding | null, stops: StopAutomaton | null): ChoiceText {
+export function createChoiceText(
+  encoding: Encoding | null,
+  stops: StopAutomaton | null,
+  includeStop: boolean,
+): ChoiceText {
   if (!encoding) return new TokensOnly();
-  return stops === null ? new FreeText(encoding) : new StoppableText(encoding, stops);
+  return stops === null ? new FreeText(encoding) : new StoppableText(encoding, stops, includeStop);
 }
 
 class TokensOnly implements ChoiceText {
@@ -60,6 +65,7 @@ class FreeText implements ChoiceText {
 class StoppableText implements ChoiceText {
   readonly #decoder: StreamDecoder;
   readonly #stops: StopStrings;
+  readonly #includeStop: boolean;
   /** Tokens that were not let out yet, and the offset in the text at which each begins. */
   readonly #held: { readonly id: number; readonly start: number }[] = [];
   /** UTF-16 units decoded so far. */
@@ -67,9 +73,10 @@ class StoppableText implements ChoiceText {
   /** UTF-16 units let out so far. */
   #shownLength = 0;
 
-  constructor(encoding: Encoding, stops: StopAutomaton) {
+  constructor(encoding: Encoding, stops: StopAutomaton, includeStop: boolean) {
     this.#decoder = new StreamDecoder(encoding);
     this.#stops = new StopStrings(stops);
+    this.#includeStop = includeStop;
   }
 
   push(tokens: readonly number[]): TextStep {
@@ -93,8 +100,9 @@ class StoppableText implements ChoiceText {
   #scan(decoded: string): { text: string; stop: string | null } {
     this.#decodedLength += decoded.length;
     const { text, stop } = this.#stops.push(decoded);
-    this.#shownLength += text.length;
-    return { text, stop };
+    const shown = this.#includeStop ? text + (stop ?? '') : text;
+    this.#shownLength += shown.length;
+    return { text: shown, stop };
   }
 
   /** A token is let out once its text has begun to be: a stop string that starts later cannot take it back. */

@@ -13,6 +13,7 @@ const generation: Generation = {
   numCandidates: 1,
   stopTokenIds: [],
   stopStrings: [],
+  includeStopString: false,
   granularity: 'chunk',
   chunkSize: 4,
 };

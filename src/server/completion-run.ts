@@ -5,7 +5,7 @@ import { compileStopStrings, type StopAutomaton } from '../tokenizer/stop-string
 import { type ChoiceText, createChoiceText, type TextStep } from './choice-text.js';
 import { interleave } from './interleave.js';
 import type { ServedModel } from './served-model.js';
-import type { Generation, Granularity } from './to-generation.js';
+import type { Generation } from './to-generation.js';
 
 /** What one chunk adds to one choice. The last delta of a choice, and only that one, has a finish reason. */
 export interface ChoiceDelta {
@@ -42,7 +42,7 @@ export function startCompletion(
     const { stopStrings } = generation;
     const stops = stopStrings.length > 0 ? compileStopStrings(stopStrings) : null;
     const choices = plans.map(plan =>
-      startChoice(model, plan, stops, generation.granularity, controller.signal),
+      startChoice(model, plan, stops, generation, controller.signal),
     );
     return endTogether(interleave(choices), controller);
   } catch (error) {
@@ -79,13 +79,13 @@ function startChoice(
   model: ServedModel,
   { index, echoText, request }: ChoicePlan,
   stops: StopAutomaton | null,
-  granularity: Granularity,
+  { granularity, includeStopString }: Generation,
   signal: AbortSignal,
 ): AsyncIterable<ChoiceDelta> {
   if (request.maxTokens === 0) return emptyChoice(index, echoText);
   const chunks = model.engine.submit(request, signal);
   const parts = granularity === 'token' ? splitChunks(chunks) : wholeChunks(chunks);
-  return readChoice(parts, index, echoText, createChoiceText(model.encoding, stops));
+  return readChoice(parts, index, echoText, createChoiceText(model.encoding, stops, includeStopString));
 }
 
 /** Whoever leaves the stream, or whatever choice fails, takes the other choices along. */

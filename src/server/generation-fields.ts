@@ -46,6 +46,8 @@ const honouredFields = {
     `a string or an array of at most ${maxStopStrings} strings, each of at most ${maxStopLength} characters`,
   ),
   stop_token_ids: optional(tokenIds, 'an array of token ids'),
+  include_stop_str_in_output: optional(z.boolean(), 'true or false'),
+  truncate_prompt_tokens: optional(z.int().positive(), 'a whole number from 1 up'),
   ignore_eos: optional(z.boolean(), 'true or false'),
   return_token_ids: optional(z.boolean(), 'true or false'),
   stream: optional(z.boolean(), 'true or false'),

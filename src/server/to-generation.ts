@@ -25,6 +25,8 @@ export interface Generation {
   readonly stopTokenIds: readonly number[];
   /** Texts that end a choice; none of them is delivered. */
   readonly stopStrings: readonly string[];
+  /** Delivers the stop string that ends a choice, all the same. */
+  readonly includeStopString: boolean;
   readonly granularity: Granularity;
   /** The model's tokens a chunk, K. */
   readonly chunkSize: number;
@@ -76,7 +78,7 @@ export function buildGeneration(
   const choiceCount = fields.n ?? 1;
   checkChoiceCount(prompts.length, choiceCount, model);
   return {
-    prompts: prompts.map(prompt => ({ ...prompt, seed: chooseSeed(fields.seed, temperature) })),
+    prompts: prompts.map(prompt => ({ ...truncate(prompt, fields, model), seed: chooseSeed(fields.seed, temperature) })),
     choiceCount,
     maxTokens,
     minTokens,
@@ -84,9 +86,21 @@ export function buildGeneration(
     numCandidates: fields.num_candidates ?? defaults.num_candidates ?? defaultNumCandidates,
     stopTokenIds: [...(fields.ignore_eos ? [] : model.endTokenIds), ...readStopTokenIds(fields, model)],
     stopStrings: readStopStrings(fields, model),
+    includeStopString: fields.include_stop_str_in_output ?? false,
     granularity: fields.stream_granularity ?? 'chunk',
     chunkSize: model.chunkSize,
   };
+}
+
+/** Keeps the end of a prompt, which is what the text goes on from. */
+function truncate(
+  prompt: UnseededPrompt,
+  { truncate_prompt_tokens: most }: GenerationFields,
+  { encoding }: ServedModel,
+): UnseededPrompt {
+  if (!most || prompt.tokens.length <= most) return prompt;
+  const tokens = prompt.tokens.slice(-most);
+  return { tokens, echoText: prompt.echoText === '' || !encoding ? '' : encoding.decode(tokens) };
 }
 
 function checkChoiceCount(promptCount: number, n: number, model: ServedModel): void {

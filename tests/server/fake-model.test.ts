@@ -120,6 +120,26 @@ describe('stop strings', () => {
     expect(ids).toEqual(bytes('abc'));
   });
 
+  it('are delivered, with their tokens, where include_stop_str_in_output asks for it', async () => {
+    await using server = await reciting('abcdefghijkl');
+    for (const stop of ['def', 'd', 'efgh', 'kl']) {
+      const params = { ...recital, stop, include_stop_str_in_output: true, return_token_ids: true };
+      const { choices, usage } = await server.client.completions.create(params as typeof recital);
+      const text = 'abcdefghijkl'.slice(0, 'abcdefghijkl'.indexOf(stop) + stop.length);
+      expect(choices[0]).toMatchObject({
+        text,
+        token_ids: bytes(text),
+        finish_reason: 'stop',
+        stop_reason: stop,
+      });
+      expect(usage?.completion_tokens).toBe(text.length);
+      const { texts } = await readStream(
+        await server.client.completions.create({ ...params, stream: true as const }),
+      );
+      expect(texts.get(0)).toBe(text);
+    }
+  });
+
   it('of several, the one that is found first ends the text', async () => {
     await using server = await reciting('abcdefghijkl');
     const { choices } = await server.client.completions.create({
@@ -153,6 +173,26 @@ describe('echo', () => {
     );
     expect([texts.get(0), reasons.get(0)]).toEqual(['', ['length']]);
     expect(server.engine.stats().submitted).toBe(0);
+  });
+});
+
+describe('truncate_prompt_tokens', () => {
+  it('keeps the end of a prompt that is longer, and what echo shows of it', async () => {
+    await using server = await reciting('hello');
+    const create = (params: object) =>
+      server.client.completions.create({
+        ...recital,
+        echo: true,
+        ...params,
+        truncate_prompt_tokens: 4,
+      } as typeof recital);
+    const cut = await create({ prompt: ['once upon', 'a'] });
+    expect(cut.choices.map(choice => choice.text)).toEqual(['uponhello', 'ahello']);
+    expect(cut.usage?.prompt_tokens).toBe(5);
+    const ids = await create({ prompt: bytes('once upon') });
+    expect(ids.choices[0]?.text).toBe('uponhello');
+    // 3,000 tokens do not fit into the context, their end does.
+    expect((await create({ prompt: Array(3000).fill(97) })).usage?.prompt_tokens).toBe(4);
   });
 });
 
