@@ -1,6 +1,5 @@
 /** Evaluation of converted golden packages: contexts and draws against the engine, probabilities against PyTorch. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { evaluationCacheSize } from '../src/evaluate/block-cache.js';
 import type { BlockModel } from '../src/evaluate/block-model.js';
 import type { Block } from '../src/evaluate/blocks.js';
 import { CalmBlockModel } from '../src/evaluate/calm-block-model.js';
@@ -8,6 +7,7 @@ import { evaluatePackage } from '../src/evaluate/evaluate-package.js';
 import { reconstruct } from '../src/evaluate/reconstruction.js';
 import { TokenBlockModel } from '../src/evaluate/token-block-model.js';
 import { Engine } from '../src/runtime/engine.js';
+import { cacheSize } from '../src/runtime/kv-cache.js';
 import { loadModel } from '../src/runtime/load-model.js';
 import { type ModelPackage, openPackage } from '../src/runtime/open-package.js';
 import { OrtEnvironment } from '../src/runtime/ort/environment.js';
@@ -44,7 +44,7 @@ async function withBlockModel(
 ): Promise<void> {
   const sessions = new PackageSessions(environment, source, 'cpu');
   const { manifest } = source;
-  const size = evaluationCacheSize(manifest, 16 * manifest.chunk_size);
+  const size = cacheSize(manifest, { slots: 2, maxModelLen: 16 * manifest.chunk_size });
   const model =
     manifest.kind === 'calm'
       ? new CalmBlockModel(sessions, manifest, size, 7)
