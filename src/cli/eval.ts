@@ -1,12 +1,11 @@
 /** `calm eval`: how good a model is, by scores that need no likelihoods. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { CalmError } from '../errors.js';
 import { defaultModels } from './default-models.js';
 import type { EvalOptions } from './eval/eval-options.js';
 import { evalPackage } from './eval/eval-package.js';
 import { evalServer } from './eval/eval-server.js';
 import { type EvalReport, evalJson, evalText } from './eval/report.js';
-import { addModelOptions } from './model-options.js';
 import { wholeNumber } from './option-values.js';
 
 const examples = `
@@ -20,12 +19,18 @@ what is measured.`;
 
 /** Adds the sub-command to the program. */
 export function registerEval(program: Command): void {
-  const command = program
+  program
     .command('eval')
     .description(
       'Measure a model on text: BrierLM with its standard error, autoencoder accuracy, FLOPs a token.',
     )
     .option('--model <package>', 'package folder, or the name of a model that comes with calm-serve')
+    .option('--url <address>', 'instead: a model behind a completions server, http://host:port#model')
+    .option(
+      '--tokenizer-from <package>',
+      'with --url: a package with the tokenizer and K of the served model',
+    )
+    .option('--text-prompts', 'with --url: send text, for servers that take or tell no token ids')
     .requiredOption('--data <file>', '.txt with <|endoftext|> lines between documents, or .jsonl with "text"')
     .option(
       '--block <tokens>',
@@ -41,8 +46,14 @@ export function registerEval(program: Command): void {
     .option('--concatenate', 'join the documents and cut them into blocks anywhere, like the published code')
     .option('--max-tokens <count>', 'score only the first tokens of the data', wholeNumber(1))
     .option('--seed <number>', 'key of all random numbers', wholeNumber(0), 1)
-    .option('--json', 'print the figures as one JSON object');
-  addModelOptions(command)
+    .addOption(
+      new Option('--device <device>', 'where a package runs')
+        .choices(['auto', 'cpu', 'cuda'])
+        .default('auto'),
+    )
+    .addOption(new Option('--ort-library <file>', 'another ONNX Runtime library').env('CALM_ORT_LIBRARY'))
+    .option('--threads <count>', 'threads of the native library', wholeNumber(1, 1024))
+    .option('--json', 'print the figures as one JSON object')
     .addHelpText('after', examples)
     .action(async (options: EvalOptions) => {
       const report = await evaluate(options);

@@ -1,7 +1,10 @@
 /** The options of `calm eval` after commander has read them. */
-import type { ModelOptions } from '../model-options.js';
+import type { DeviceRequest } from '../../runtime/device.js';
 
-export interface EvalOptions extends ModelOptions {
+export interface EvalOptions {
+  readonly device: DeviceRequest;
+  readonly ortLibrary?: string;
+  readonly threads?: number;
   readonly model?: string;
   readonly data: string;
   readonly block?: number;
