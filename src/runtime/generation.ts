@@ -137,6 +137,7 @@ export class Generation {
       ...this.#deliver(choice.chunk),
       draws: choice.draws,
       fallback: choice.fallback,
+      ...(choice.statistics ? { statistics: choice.statistics } : {}),
       timing: { queuedMs: this.#queuedMs, firstChunkMs: this.#firstChunkMs, elapsedMs },
     };
     this.stream.push(event);

@@ -97,6 +97,7 @@ export type StoredTensor = z.infer<typeof tensorSchema>;
 export const generationDefaultsSchema = z.looseObject({
   temperature: z.number().min(0).max(2).optional(),
   num_candidates: z.int().positive().optional(),
+  temperature_law: z.enum(['token', 'chunk']).optional(),
   max_tokens: z.int().positive().optional(),
 });
 

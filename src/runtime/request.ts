@@ -1,5 +1,6 @@
 /** What goes into the engine and what comes out of it: token ids only, never text. */
 import type { SamplingSettings } from '../sampler/settings.js';
+import type { TokenStatistics } from '../sampler/token-statistics.js';
 
 /** One text to be generated. A request with n choices is n of these that differ in `sampling.choice`. */
 export interface GenerationRequest {
@@ -39,5 +40,7 @@ export interface ChunkEvent {
   readonly draws: number;
   /** True where the sampler fell back to a weaker law than the one asked for. */
   readonly fallback: boolean;
+  /** How fresh candidates agree with each token of the chunk, before it was cut; where the request asks for it. */
+  readonly statistics?: readonly TokenStatistics[];
   readonly timing: ChunkTiming;
 }

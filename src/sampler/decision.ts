@@ -1,5 +1,7 @@
 /** The words in which a sampler and a model talk: candidates go in, a chosen chunk comes out. */
 
+import type { TokenStatistics } from './token-statistics.js';
+
 /** K token ids, K being the model's chunk size. */
 export type Chunk = readonly number[];
 
@@ -10,6 +12,8 @@ export interface ChunkChoice {
   readonly draws: number;
   /** True where the wanted law could not be reached with the allowed draws and a weaker one decided. */
   readonly fallback: boolean;
+  /** For each token, where the settings ask for them. Their candidates are not counted among `draws`. */
+  readonly statistics?: readonly TokenStatistics[];
 }
 
 /**

@@ -32,4 +32,6 @@ export interface SamplingSettings {
   readonly sampler?: Sampler;
   /** CALM only; DEFAULT_TEMPERATURE_LAW where it is left out. */
   readonly temperatureLaw?: TemperatureLaw;
+  /** Draw `numCandidates` more after each decision and report how they agree with it; CALM only. */
+  readonly chunkStatistics?: boolean;
 }

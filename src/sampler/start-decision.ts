@@ -1,4 +1,5 @@
 /** Which algorithm decides at which settings. docs/sampling.md has the table. */
+import { withStatistics } from './chunk-statistics.js';
 import type { ChunkDecision } from './decision.js';
 import { chunkLawDecision } from './exact-chunk-law.js';
 import type { Power } from './exact-power.js';
@@ -31,6 +32,11 @@ export function startDecision(
   step: number,
   exactDrawLimit = DEFAULT_EXACT_DRAW_LIMIT,
 ): ChunkDecision {
+  const decision = chooseDecision(settings, step, exactDrawLimit);
+  return settings.chunkStatistics ? withStatistics(decision, settings.numCandidates) : decision;
+}
+
+function chooseDecision(settings: SamplingSettings, step: number, exactDrawLimit: number): ChunkDecision {
   const { temperature, numCandidates, seed, choice } = settings;
   const sampler = settings.sampler ?? DEFAULT_SAMPLER;
   const law = settings.temperatureLaw ?? DEFAULT_TEMPERATURE_LAW;

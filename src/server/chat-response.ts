@@ -1,6 +1,7 @@
 /** OpenAI's chat.completion objects, and the chat.completion.chunk events of a stream. */
 import type { FinishReason } from '../runtime/request.js';
 import { AnswerMeter, meterFields, type Timings, type Usage, type UsageOptions } from './answer-meter.js';
+import { type ChunkStatistics, statisticsFields } from './chunk-statistics.js';
 import type { ChoiceDelta } from './completion-run.js';
 import type { AnswerHead } from './respond.js';
 import type { Generation } from './to-generation.js';
@@ -17,6 +18,7 @@ interface Ended {
   /** The stop string or token id that ended the choice, as vLLM reports it; in a stream, with the finish reason. */
   readonly stop_reason?: string | number | null;
   readonly token_ids?: readonly number[];
+  readonly chunk_statistics?: readonly ChunkStatistics[];
 }
 
 export interface ChatResponse extends AnswerHead {
@@ -64,6 +66,7 @@ export async function collectChat(
     finish_reason: parts.at(-1)?.finishReason ?? null,
     stop_reason: parts.at(-1)?.stopReason ?? null,
     ...(options.returnTokenIds ? { token_ids: parts.flatMap(part => part.tokenIds) } : {}),
+    ...statisticsFields(parts),
   }));
   return {
     ...head,
@@ -99,8 +102,9 @@ export async function* streamChat(
   for await (const { index, text, finishReason, stopReason, tokenIds, chunk } of deltas) {
     meter.add({ tokenIds, chunk });
     const ids = options.returnTokenIds ? { token_ids: tokenIds } : {};
-    if (text !== '' || (options.returnTokenIds && tokenIds.length > 0)) {
-      yield event([{ index, delta: { content: text }, ...going, ...ids }]);
+    const statistics = statisticsFields([{ chunk }]);
+    if (text !== '' || statistics.chunk_statistics || (options.returnTokenIds && tokenIds.length > 0)) {
+      yield event([{ index, delta: { content: text }, ...going, ...ids, ...statistics }]);
     }
     if (finishReason === null) continue;
     meter.choiceEnded();

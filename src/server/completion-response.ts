@@ -1,6 +1,7 @@
 /** OpenAI's text_completion objects, whole and as stream events: one shape, filled at once or bit by bit. */
 import type { FinishReason } from '../runtime/request.js';
 import { AnswerMeter, meterFields, type Timings, type Usage, type UsageOptions } from './answer-meter.js';
+import { type ChunkStatistics, statisticsFields } from './chunk-statistics.js';
 import type { ChoiceDelta } from './completion-run.js';
 import type { Generation } from './to-generation.js';
 
@@ -15,6 +16,7 @@ export interface CompletionChoice {
   readonly token_ids?: readonly number[];
   /** The prompt's ids: in an answer, and in the first event of each choice. */
   readonly prompt_token_ids?: readonly number[];
+  readonly chunk_statistics?: readonly ChunkStatistics[];
 }
 
 export interface CompletionResponse {
@@ -72,6 +74,7 @@ export async function collectCompletion(
         generation,
         options,
       ),
+      ...statisticsFields(parts),
     };
   });
   return { ...head, choices, usage: meter.usage, timings: meter.timings };
@@ -97,6 +100,7 @@ export async function* streamCompletion(
       finish_reason: delta.finishReason,
       stop_reason: delta.stopReason,
       ...tokenIdFields(index, delta.tokenIds, !begun.has(index), generation, options),
+      ...statisticsFields([delta]),
     };
     begun.add(index);
     yield { ...head, choices: [choice], ...meterFields(meter, options) };

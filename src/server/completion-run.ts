@@ -22,7 +22,7 @@ export interface ChoiceDelta {
 }
 
 /** What it took to choose a chunk. */
-export type ChunkWork = Pick<ChunkEvent, 'draws' | 'fallback' | 'timing'>;
+export type ChunkWork = Pick<ChunkEvent, 'draws' | 'fallback' | 'statistics' | 'timing'>;
 
 /**
  * Admits every choice of the request, or none.
@@ -59,7 +59,9 @@ interface ChoicePlan {
 }
 
 function planChoices(generation: Generation): ChoicePlan[] {
-  const { prompts, choiceCount, maxTokens, minTokens, temperature, numCandidates, stopTokenIds } = generation;
+  const { prompts, choiceCount, maxTokens, minTokens, stopTokenIds } = generation;
+  const { temperature, numCandidates, sampler, temperatureLaw, chunkStatistics } = generation;
+  const settings = { temperature, numCandidates, sampler, temperatureLaw, chunkStatistics };
   return prompts.flatMap((prompt, promptIndex) =>
     Array.from({ length: choiceCount }, (_, choice) => ({
       index: promptIndex * choiceCount + choice,
@@ -68,7 +70,7 @@ function planChoices(generation: Generation): ChoicePlan[] {
         promptTokens: prompt.tokens,
         maxTokens,
         minTokens,
-        sampling: { temperature, numCandidates, seed: prompt.seed, choice },
+        sampling: { ...settings, seed: prompt.seed, choice },
         stopTokenIds,
       },
     })),

@@ -3,12 +3,18 @@
  * field's description completes the sentence "`field` must be ..." of its error.
  */
 import { z } from 'zod';
+import { LARGEST_CANDIDATE_COUNT } from '../sampler/check-settings.js';
+import { SAMPLERS, TEMPERATURE_LAWS } from '../sampler/settings.js';
 
 const int64Limit = 2 ** 63;
 
 /** A field that may be null or missing, and the sentence's end for a value that it refuses. */
 export function optional<Schema extends z.ZodType>(schema: Schema, mustBe: string) {
   return schema.nullish().describe(mustBe);
+}
+
+function quotedChoice(values: readonly string[]): string {
+  return values.map(value => `"${value}"`).join(' or ');
 }
 
 /** Token ids on the wire. */
@@ -35,7 +41,13 @@ const honouredFields = {
   max_tokens: optional(z.int().nonnegative(), 'a whole number from 0 up'),
   min_tokens: optional(z.int().nonnegative(), 'a whole number from 0 up'),
   temperature: optional(z.number().min(0).max(2), 'a number from 0 to 2'),
-  num_candidates: optional(z.int().positive().max(65_536), 'a whole number from 1 to 65536'),
+  num_candidates: optional(
+    z.int().min(1).max(LARGEST_CANDIDATE_COUNT),
+    `a whole number from 1 to ${LARGEST_CANDIDATE_COUNT}`,
+  ),
+  sampler: optional(z.enum(SAMPLERS), quotedChoice(SAMPLERS)),
+  temperature_law: optional(z.enum(TEMPERATURE_LAWS), quotedChoice(TEMPERATURE_LAWS)),
+  chunk_statistics: optional(z.boolean(), 'true or false'),
   seed: optional(
     z.number().min(-int64Limit).max(int64Limit).refine(Number.isInteger),
     'a whole number of at most 64 bits',

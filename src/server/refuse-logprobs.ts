@@ -22,7 +22,8 @@ export function refuseLogprobs(body: Readonly<Record<string, unknown>>, model: S
     if (value === null || value === undefined || values.includes(value)) continue;
     const reason =
       model.kind === 'calm'
-        ? 'a CALM draws samples and has no token probabilities that it could report; `calm eval` compares models by ' +
+        ? 'a CALM draws samples and has no token probabilities that it could report. `chunk_statistics`: true counts how ' +
+          'often fresh candidates agree with each chosen token, with 95 % intervals; `calm eval` compares models by ' +
           'BrierLM'
         : 'this server does not report token probabilities yet';
     throw new CalmError(

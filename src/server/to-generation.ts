@@ -1,5 +1,11 @@
 /** From the wire to what a completion run takes: names resolved, defaults filled in, everything checked. */
 import { CalmError } from '../errors.js';
+import {
+  DEFAULT_SAMPLER,
+  DEFAULT_TEMPERATURE_LAW,
+  type Sampler,
+  type TemperatureLaw,
+} from '../sampler/settings.js';
 import type { CompletionBody } from './completion-schema.js';
 import type { GenerationFields } from './generation-fields.js';
 import { checkVocabulary, readPrompts, type UnseededPrompt } from './read-prompts.js';
@@ -21,6 +27,9 @@ export interface Generation {
   readonly minTokens: number;
   readonly temperature: number;
   readonly numCandidates: number;
+  readonly sampler: Sampler;
+  readonly temperatureLaw: TemperatureLaw;
+  readonly chunkStatistics: boolean;
   /** Tokens that end a choice; none of them is delivered. */
   readonly stopTokenIds: readonly number[];
   /** Texts that end a choice; none of them is delivered. */
@@ -84,6 +93,9 @@ export function buildGeneration(
     minTokens,
     temperature,
     numCandidates: fields.num_candidates ?? defaults.num_candidates ?? defaultNumCandidates,
+    sampler: fields.sampler ?? DEFAULT_SAMPLER,
+    temperatureLaw: fields.temperature_law ?? defaults.temperature_law ?? DEFAULT_TEMPERATURE_LAW,
+    chunkStatistics: readChunkStatistics(fields, model),
     stopTokenIds: [...(fields.ignore_eos ? [] : model.endTokenIds), ...readStopTokenIds(fields, model)],
     stopStrings: readStopStrings(fields, model),
     includeStopString: fields.include_stop_str_in_output ?? false,
@@ -110,6 +122,17 @@ function checkChoiceCount(promptCount: number, n: number, model: ServedModel): v
     promptCount > 1 ? 'prompt' : 'n',
     `\`prompt\` holds ${promptCount} prompts and \`n\` is ${n}: together they ask for ${choiceCount} choices, and ` +
       `this server takes ${model.maxChoices} at a time. Send several requests.`,
+  );
+}
+
+function readChunkStatistics(fields: GenerationFields, model: ServedModel): boolean {
+  const wanted = fields.chunk_statistics ?? false;
+  if (!wanted || model.kind === 'calm') return wanted;
+  throw new CalmError(
+    'unsupported',
+    `\`chunk_statistics\` must be false or left out for ${model.id}: it counts the candidates of a CALM, and this is a ` +
+      'token model. Given: true.',
+    { param: 'chunk_statistics' },
   );
 }
 

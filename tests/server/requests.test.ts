@@ -175,7 +175,13 @@ describe('wrong requests', () => {
     ['min_tokens above max_tokens', { prompt: 'a', max_tokens: 3, min_tokens: 4 }, 'min_tokens', /exceed/],
     ['stream 1', { prompt: 'a', stream: 1 }, 'stream', /true or false/],
     ['a seed that is no integer', { prompt: 'a', seed: 1.5 }, 'seed', /whole number/],
-    ['num_candidates 0', { prompt: 'a', num_candidates: 0 }, 'num_candidates', /from 1/],
+    ['num_candidates 0', { prompt: 'a', num_candidates: 0 }, 'num_candidates', /from 1 to 4096/],
+    ['num_candidates 1e9', { prompt: 'a', num_candidates: 1e9 }, 'num_candidates', /from 1 to 4096/],
+    ['num_candidates 1.5', { prompt: 'a', num_candidates: 1.5 }, 'num_candidates', /whole number from 1/],
+    ['sampler', { prompt: 'a', sampler: 'beam' }, 'sampler', /"auto" or "exact" or "pool"/],
+    ['temperature_law', { prompt: 'a', temperature_law: 1 }, 'temperature_law', /"token" or "chunk"/],
+    ['chunk_statistics', { prompt: 'a', chunk_statistics: 5 }, 'chunk_statistics', /true or false/],
+    ['logprobs', { prompt: 'a', logprobs: 3 }, 'logprobs', /`chunk_statistics`: true counts/],
   ])('refuses %s', async (_, body, param, message) => {
     const { status, headers, body: answer } = await post(body);
     expect(status).toBe(400);

@@ -1,0 +1,24 @@
+/** The `chunk_statistics` of an answer: what there is to know of a CALM's probabilities, instead of logprobs. */
+import type { TokenStatistics } from '../sampler/token-statistics.js';
+import type { ChoiceDelta } from './completion-run.js';
+
+/** One chunk of a choice, in the order of generation. */
+export interface ChunkStatistics {
+  /** Candidates that the decision looked at. */
+  readonly draws: number;
+  /** True where the temperature's law was not reached within `num_candidates`. */
+  readonly fallback: boolean;
+  /** One entry for each token of the chunk, counted on `num_candidates` fresh candidates. */
+  readonly tokens: readonly TokenStatistics[];
+}
+
+/** The field of a choice whose chunks carry statistics; none where the request asked for none. */
+export function statisticsFields(parts: readonly Pick<ChoiceDelta, 'chunk'>[]): {
+  readonly chunk_statistics?: readonly ChunkStatistics[];
+} {
+  const chunks = parts.flatMap(({ chunk }) => {
+    if (!chunk?.statistics) return [];
+    return [{ draws: chunk.draws, fallback: chunk.fallback, tokens: chunk.statistics }];
+  });
+  return chunks.length > 0 ? { chunk_statistics: chunks } : {};
+}

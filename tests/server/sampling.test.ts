@@ -1,0 +1,114 @@
+/** The sampler's fields over a socket, on packages that really draw. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openModels } from '../../src/cli/open-models.js';
+import { wilsonInterval } from '../../src/sampler/chunk-statistics.js';
+import { GoldenPackages } from '../golden-package.js';
+import { startServer, type TestServer } from './start-server.js';
+
+const packages = new GoldenPackages();
+let opened: ReturnType<typeof openModels>;
+let server: TestServer;
+beforeAll(async () => {
+  const choices = [
+    { model: packages.convert('energy-k4', 'fp32'), servedName: 'calm' },
+    { model: packages.convert('llama-tied-gqa', 'fp32'), servedName: 'token' },
+  ] as const;
+  opened = openModels(choices, { device: 'cpu', threads: 1, maxNumSeqs: 4 });
+  server = await startServer(opened.models);
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await opened[Symbol.asyncDispose]();
+  packages.remove();
+});
+
+interface TokenCount {
+  readonly count: number;
+  readonly of: number;
+  readonly probability: number | null;
+  readonly interval: [number, number];
+}
+interface Answer {
+  readonly choices: readonly {
+    readonly token_ids: readonly number[];
+    readonly chunk_statistics?: readonly { draws: number; fallback: boolean; tokens: TokenCount[] }[];
+  }[];
+  readonly timings: { readonly draws: number; readonly fallbacks: number };
+  readonly error?: { readonly message: string; readonly param: string };
+}
+
+async function ask(body: object): Promise<{ status: number; answer: Answer }> {
+  const response = await fetch(`${server.url}/v1/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      model: 'calm',
+      prompt: [5, 6, 7, 8],
+      max_tokens: 12,
+      seed: 3,
+      ignore_eos: true,
+      return_token_ids: true,
+      num_candidates: 40,
+      ...body,
+    }),
+  });
+  return { status: response.status, answer: (await response.json()) as Answer };
+}
+
+describe('chunk_statistics', () => {
+  it('counts each chosen token on candidates of their own, and changes no text', async () => {
+    const plain = (await ask({ temperature: 0.5 })).answer;
+    const { answer } = await ask({ temperature: 0.5, chunk_statistics: true });
+    const [choice] = answer.choices;
+    expect(choice?.token_ids).toEqual(plain.choices[0]?.token_ids);
+    expect(plain.choices[0]).not.toHaveProperty('chunk_statistics');
+    expect(answer.timings).toMatchObject({ draws: plain.timings.draws, fallbacks: plain.timings.fallbacks });
+    const chunks = choice!.chunk_statistics!;
+    expect(chunks).toHaveLength(3);
+    expect(chunks.reduce((sum, { draws }) => sum + draws, 0)).toBe(answer.timings.draws);
+    for (const { tokens } of chunks) {
+      expect(tokens).toHaveLength(4);
+      for (const [i, { count, of, probability, interval }] of tokens.entries()) {
+        expect(of).toBe(i === 0 ? 40 : tokens[i - 1]!.count);
+        expect(probability).toBe(of === 0 ? null : count / of);
+        expect(interval).toEqual(wilsonInterval(count, of));
+      }
+    }
+  });
+
+  it('is an error on a token model', async () => {
+    const { status, answer } = await ask({ model: 'token', chunk_statistics: true });
+    expect(status).toBe(400);
+    expect(answer.error).toMatchObject({
+      param: 'chunk_statistics',
+      message: expect.stringContaining('token model'),
+    });
+    expect((await ask({ model: 'token', chunk_statistics: false })).status).toBe(200);
+  });
+});
+
+describe('sampler and temperature_law', () => {
+  it('reach the sampler: each decides in its own way from the same seed', async () => {
+    const texts = new Set<string>();
+    for (const body of [
+      { temperature: 0.5, temperature_law: 'chunk' },
+      { temperature: 0.5, temperature_law: 'token' },
+      { temperature: 0.5, sampler: 'pool', temperature_law: 'chunk' },
+    ]) {
+      const { status, answer } = await ask(body);
+      expect(status).toBe(200);
+      texts.add(`${answer.choices[0]!.token_ids.join()} ${answer.timings.draws}`);
+      const again = (await ask(body)).answer;
+      expect(again.choices[0]!.token_ids).toEqual(answer.choices[0]!.token_ids);
+    }
+    expect(texts.size).toBe(3);
+  });
+
+  it('exact ends a request that cannot be decided with a sentence, and the server goes on', async () => {
+    // Random weights: no two of a chunk's candidates ever agree a hundred times in a row.
+    const { status, answer } = await ask({ temperature: 0.01, sampler: 'exact', max_tokens: 4 });
+    expect(status).toBe(500);
+    expect(answer.error?.message).toMatch(/^`sampler` "exact" drew 65536 candidates .* Use "auto"/);
+    expect((await ask({})).status).toBe(200);
+  });
+});
