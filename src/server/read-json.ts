@@ -23,10 +23,15 @@ async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const parts: Uint8Array[] = [];
   let size = 0;
-  for await (const part of request.body ?? []) {
-    size += part.byteLength;
-    if (size > maxBytes) throw tooLarge(maxBytes);
-    parts.push(part);
+  try {
+    for await (const part of request.body ?? []) {
+      size += part.byteLength;
+      if (size > maxBytes) throw tooLarge(maxBytes);
+      parts.push(part);
+    }
+  } catch (cause) {
+    if (cause instanceof CalmError) throw cause;
+    throw new CalmError('aborted', 'The connection ended before the request body did.', { cause });
   }
   return Buffer.concat(parts, size);
 }
@@ -34,7 +39,8 @@ async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array
 /**
  * The parsed body of a request.
  *
- * @throws CalmError unsupported_media_type, payload_too_large, or invalid_request for what is no UTF-8 or no JSON
+ * @throws CalmError unsupported_media_type, payload_too_large, aborted where the client leaves, or invalid_request for what is no UTF-8 or no
+ *   JSON
  */
 export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
   checkContentType(request);

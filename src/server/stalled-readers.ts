@@ -1,6 +1,7 @@
 /** Cuts off clients that hold a connection open and take nothing of what is written to it. */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { CalmError } from '../errors.js';
 
 /**
  * Looks at the server's connections every `timeoutMs`, and closes those that had bytes to take and took none since it
@@ -16,10 +17,17 @@ export function dropStalledReaders(server: Server, timeoutMs: number): void {
   const timer = setInterval(() => {
     for (const [socket, before] of takenBytes) {
       const taken = socket.writableLength > 0 ? socket.bytesWritten - socket.writableLength : null;
-      if (taken !== null && taken === before) socket.destroy();
+      if (taken !== null && taken === before) socket.destroy(stalled());
       else takenBytes.set(socket, taken);
     }
   }, timeoutMs);
   timer.unref();
   server.once('close', () => clearInterval(timer));
+}
+
+function stalled(): CalmError {
+  return new CalmError(
+    'client_too_slow',
+    'The connection was closed: its reader took nothing of what waited for it.',
+  );
 }

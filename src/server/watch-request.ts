@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import { matchedRoutes } from 'hono/route';
+import { CalmError } from '../errors.js';
 import type { RequestMonitor } from './request-monitor.js';
 import type { ServerEnv } from './request-signal.js';
 
@@ -22,13 +23,18 @@ export function watchRequests(
     context.set('monitor', monitor);
     context.set('timeLimitMs', timeLimitMs);
     context.header('x-request-id', requestId);
-    const outgoing = context.env?.outgoing;
+    const { outgoing, incoming } = context.env ?? {};
     const book = (status: number, aborted: boolean): void =>
       monitor.end(record.summarize({ route: matchedRoute(context), status, aborted }));
     outgoing?.once('close', () => {
       const { headersSent, statusCode, writableFinished } = outgoing;
+      // A response whose socket breaks while its end is written calls itself finished.
+      const broken = incoming?.socket.errored;
+      if (broken instanceof CalmError) record.error ??= broken.code;
       // A turn later, its choices have heard of it too.
-      setImmediate(() => book(headersSent ? statusCode : clientLeftStatus, !writableFinished));
+      setImmediate(() =>
+        book(headersSent ? statusCode : clientLeftStatus, !writableFinished || Boolean(broken)),
+      );
     });
     await next();
     if (!outgoing) book(context.res.status, false);

@@ -66,6 +66,8 @@ export async function startServer(
 export interface FakeServer extends TestServer {
   readonly engine: Engine;
   readonly model: FakeModel;
+  /** What the server knows of the model. */
+  readonly served: ServedModel;
   /** Chunks that the HTTP layer has taken from the engine. */
   chunksRead(): number;
 }
@@ -84,12 +86,13 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
   const model = new FakeModel({ slotCount, contextChunks, ...(scripts ? { scripts } : {}) });
   const engine = new Engine(model, { bosTokenId, maxWaiting, prefillChunksPerStep: 4096 });
   const encoding = hasTokenizer ? openByteEncoding() : null;
-  const fake = fakeServedModel(model, engine, encoding, maxWaiting);
-  const server = await startServer([{ ...fake, ...served }], context);
+  const fake = { ...fakeServedModel(model, engine, encoding, maxWaiting), ...served };
+  const server = await startServer([fake], context);
   return {
     ...server,
     engine,
     model,
+    served: fake,
     chunksRead: () => engine.stats().generatedChunks - server.monitor.metrics.unreadChunks,
     async [Symbol.asyncDispose]() {
       model.resume();
