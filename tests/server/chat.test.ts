@@ -200,6 +200,21 @@ describe('messages', () => {
     ]);
   });
 
+  it.each<[string, string]>([
+    ['a lone surrogate and a NUL', '"a\\ud800b\\u0000c"'],
+    ['a key twice', '"x","content":"y"'],
+    ['nothing', 'null'],
+    ['no parts', '[]'],
+  ])('may hold %s', async (_, content) => {
+    await using server = await startFakeServer();
+    const answer = await fetch(`${server.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: `{"messages":[{"role":"user","content":${content}}],"max_tokens":4}`,
+    });
+    expect([answer.status, server.failures]).toEqual([200, []]);
+  });
+
   it.each<[string, unknown, RegExp]>([
     ['none', [], /^`messages` must be an array of at least one message/],
     ['null', null, /^`messages` must be an array/],
@@ -245,6 +260,19 @@ describe('messages', () => {
       ]);
     }
     expect(server.engine.stats()).toMatchObject({ submitted: 0, leasedSlots: 0 });
+  });
+
+  it('are refused where they are nested without end', async () => {
+    await using server = await startFakeServer();
+    for (const key of ['messages', 'temperature', 'unknown']) {
+      const deep = `{"${key}":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+      const answer = await fetch(`${server.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: deep,
+      });
+      expect([answer.status, server.failures]).toEqual([400, []]);
+    }
   });
 
   it('need a tokenizer', async () => {
