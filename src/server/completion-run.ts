@@ -41,9 +41,7 @@ export function startCompletion(
     if (first && generation.maxTokens > 0) model.engine.check(first.request, plans.length);
     const { stopStrings } = generation;
     const stops = stopStrings.length > 0 ? compileStopStrings(stopStrings) : null;
-    const choices = plans.map(plan =>
-      startChoice(model, plan, stops, generation, controller.signal),
-    );
+    const choices = plans.map(plan => startChoice(model, plan, stops, generation, controller.signal));
     return endTogether(interleave(choices), controller);
   } catch (error) {
     controller.abort(error);

@@ -87,7 +87,10 @@ export function buildGeneration(
   const choiceCount = fields.n ?? 1;
   checkChoiceCount(prompts.length, choiceCount, model);
   return {
-    prompts: prompts.map(prompt => ({ ...truncate(prompt, fields, model), seed: chooseSeed(fields.seed, temperature) })),
+    prompts: prompts.map(prompt => ({
+      ...truncate(prompt, fields, model),
+      seed: chooseSeed(fields.seed, temperature),
+    })),
     choiceCount,
     maxTokens,
     minTokens,
