@@ -65,6 +65,7 @@ describe('the log as JSON', () => {
     const { lines, log } = collect('json');
     log.request({
       ...summary,
+      traceId: 'abc',
       generation: null,
       status: 499,
       aborted: true,
@@ -80,6 +81,7 @@ describe('the log as JSON', () => {
       aborted: true,
       error: 'aborted',
       ignored_params: ['top_p'],
+      trace_id: 'abc',
     });
     expect(request).not.toHaveProperty('model');
     expect(fault).toMatchObject({ level: 'error', msg: 'first line\nsecond', request_id: 'req_2' });

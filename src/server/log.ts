@@ -35,10 +35,22 @@ function createJsonLog(write: (line: string) => void): Log {
 
 /** A request as the fields of a JSON line. */
 export function describeRequest(summary: RequestSummary): Record<string, unknown> {
-  const { requestId, method, path, route, status, totalMs, aborted, error, ignoredParams, generation } =
-    summary;
+  const {
+    requestId,
+    traceId,
+    method,
+    path,
+    route,
+    status,
+    totalMs,
+    aborted,
+    error,
+    ignoredParams,
+    generation,
+  } = summary;
   return {
     request_id: requestId,
+    ...(traceId === undefined ? {} : { trace_id: traceId }),
     method,
     path,
     route,

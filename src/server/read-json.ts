@@ -39,8 +39,8 @@ async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array
 /**
  * The parsed body of a request.
  *
- * @throws CalmError unsupported_media_type, payload_too_large, aborted where the client leaves, or invalid_request for what is no UTF-8 or no
- *   JSON
+ * @throws CalmError unsupported_media_type, payload_too_large, aborted where the client leaves, or invalid_request for
+ * what is no UTF-8 or no JSON
  */
 export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
   checkContentType(request);

@@ -7,6 +7,8 @@ export type ChoiceEnding = FinishReason | 'abort' | 'error';
 /** A finished request, without anything of its prompt or its text. Times are milliseconds since its headers came. */
 export interface RequestSummary {
   readonly requestId: string;
+  /** Where the caller traces its calls. */
+  readonly traceId?: string;
   readonly method: string;
   /** Without the query. */
   readonly path: string;
@@ -44,6 +46,8 @@ export interface GenerationSummary {
 /** Where a request came in. */
 export interface RequestStart {
   readonly requestId: string;
+  /** Of the W3C trace that the request belongs to. */
+  readonly traceId?: string;
   readonly method: string;
   readonly path: string;
 }

@@ -17,7 +17,8 @@ export function watchRequests(
   return async (context, next) => {
     const requestId = readRequestId(context.req.header('x-request-id'));
     const { method, path } = context.req;
-    const record = monitor.begin({ requestId, method, path: path.slice(0, 200) });
+    const traceId = readTraceId(context.req.header('traceparent'));
+    const record = monitor.begin({ requestId, ...traceId, method, path: path.slice(0, 200) });
     context.set('requestId', requestId);
     context.set('record', record);
     context.set('monitor', monitor);
@@ -49,4 +50,10 @@ function matchedRoute(context: Context<ServerEnv>): string | null {
 /** A client's own id is taken where it is fit for a header and a log line. */
 function readRequestId(given: string | undefined): string {
   return given !== undefined && /^[\x21-\x7e]{1,128}$/.test(given) ? given : `req_${randomUUID()}`;
+}
+
+/** The id of a W3C trace context, under which the caller's traces can be joined with the log. */
+function readTraceId(traceparent: string | undefined): { readonly traceId?: string } {
+  const traceId = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/.exec(traceparent ?? '')?.[1];
+  return traceId === undefined ? {} : { traceId };
 }

@@ -132,9 +132,10 @@ describe('metrics', () => {
 describe('the record of a request', () => {
   it('has counts, times and reasons of all choices, and nothing of prompt or text', async () => {
     await using server = await startFakeServer();
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const response = await fetch(`${server.url}/v1/completions?secret=1`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-request-id': 'mine' },
+      headers: { 'content-type': 'application/json', 'x-request-id': 'mine', traceparent },
       body: JSON.stringify({ ...endless, prompt: ['abcde', 'fgh'], max_tokens: 6, n: 2, top_k: 5 }),
     });
     const answer = await response.text();
@@ -142,6 +143,7 @@ describe('the record of a request', () => {
     expect(server.requests).toEqual([
       {
         requestId: 'mine',
+        traceId: '0af7651916cd43dd8448eb211c80319c',
         method: 'POST',
         path: '/v1/completions',
         route: '/v1/completions',
