@@ -1,12 +1,10 @@
 /**
- * A pool of N candidates whose counts decide: weight count^(1/T), the plug-in estimate of p^(1/T) / Z. The law of
- * temperatures above 1, and of `sampler` "pool" where the paper's Algorithm 2 knows none.
+ * A pool of N candidates whose counts decide (pool-weights.ts): the law of temperatures above 1, and of `sampler`
+ * "pool" where lazy-pool.ts does not serve it: for temperatures that are no 1/n, and token by token.
  *
- * A finite-pool approximation: right in the limit N -> infinity, biased towards T = 1 at finite N (a chunk that
- * appears once has the weight of a plain draw). Cost: N candidates always.
- *
- * A choice is a fallback where the most frequent outcome appears fewer than 1/T times: then none was seen as often
- * as the power asks for. Above T = 1 that cannot be.
+ * A finite-pool approximation: right in the limit N -> infinity. Cost: N candidates always. A choice is a fallback
+ * where the most frequent outcome appears fewer than 1/T times: then none was seen as often as the power asks for.
+ * Above T = 1 that cannot be.
  */
 import { CandidateDraws } from './candidate-draws.js';
 import type { CandidateTree } from './candidate-tree.js';

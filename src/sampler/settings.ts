@@ -2,7 +2,7 @@
 
 /**
  * How hard the law is pursued below T = 1. `exact` draws until it has spoken; `auto` does so with `numCandidates`
- * draws at most, after which they decide as a pool; `pool` is the paper's Algorithm 2. See docs/sampling.md.
+ * draws at most, after which they decide as a pool; `pool` is the paper's Algorithm 2, at any T. See docs/sampling.md.
  */
 export const SAMPLERS = ['auto', 'exact', 'pool'] as const;
 export type Sampler = (typeof SAMPLERS)[number];
