@@ -3,6 +3,7 @@
  * buckets (vllm/v1/metrics/loggers.py), so that dashboards and gateways made for it work; the rest begins with `calm:`.
  */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { ChunkHistogram } from './chunk-histogram.js';
 
 const firstTokenBuckets = [
   0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80, 160, 640,
@@ -35,6 +36,8 @@ export function declareMetrics(registry: Registry) {
     new Counter({ name, help, labelNames: [...modelLabels, ...labels], registers });
   const histogram = (name: string, help: string, buckets: number[]) =>
     new Histogram({ name, help, buckets, labelNames: modelLabels, registers });
+  const chunkHistogram = (name: string, help: string, buckets: readonly number[]) =>
+    new ChunkHistogram({ name, help, buckets, registry });
   return {
     running: gauge('vllm:num_requests_running', 'Choices that are being generated.'),
     waiting: gauge('vllm:num_requests_waiting', 'Choices that wait for a slot.'),
@@ -51,7 +54,7 @@ export function declareMetrics(registry: Registry) {
       'From submission to the first chunk, which holds the first token.',
       firstTokenBuckets,
     ),
-    interToken: histogram(
+    interToken: chunkHistogram(
       'vllm:inter_token_latency_seconds',
       'Time per token after the first chunk: a chunk of K tokens counts as K, each a K-th of its time.',
       interTokenBuckets,
@@ -98,12 +101,12 @@ export function declareMetrics(registry: Registry) {
       'Time in steps: parts prefill, decode, draw, model (its own overhead) and engine.',
       'part',
     ),
-    drawsPerChunk: histogram(
+    drawsPerChunk: chunkHistogram(
       'calm:draws_per_chunk',
       'Candidates that were looked at for a chunk.',
       drawBuckets,
     ),
-    interChunk: histogram(
+    interChunk: chunkHistogram(
       'calm:inter_chunk_latency_seconds',
       'From one chunk of a choice to the next.',
       chunkBuckets,

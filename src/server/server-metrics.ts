@@ -2,6 +2,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { EngineStats } from '../runtime/engine-metrics.js';
 import type { ChunkEvent, GenerationRequest } from '../runtime/request.js';
+import type { HistogramSeries } from './chunk-histogram.js';
 import { declareMetrics, type MetricFamilies } from './metric-families.js';
 import type { ChoiceEnding, RequestSummary } from './request-record.js';
 import type { ServedModel } from './served-model.js';
@@ -12,21 +13,22 @@ const choiceEndings: readonly ChoiceEnding[] = ['stop', 'length', 'abort', 'erro
 export class ModelMetrics {
   readonly #families: MetricFamilies;
   readonly #labels: { readonly model_name: string; readonly engine: string };
+  readonly #interToken: HistogramSeries;
+  readonly #interChunk: HistogramSeries;
+  readonly #drawsPerChunk: HistogramSeries;
 
   constructor(families: MetricFamilies, modelName: string) {
     this.#families = families;
     this.#labels = { model_name: modelName, engine: '0' };
+    this.#interToken = families.interToken.addSeries(this.#labels);
+    this.#interChunk = families.interChunk.addSeries(this.#labels);
+    this.#drawsPerChunk = families.drawsPerChunk.addSeries(this.#labels);
     // Series that exist from the start: a rate over the first event is else lost.
     for (const ending of choiceEndings)
       families.finished.inc({ ...this.#labels, finished_reason: ending }, 0);
     families.preemptions.inc(this.#labels, 0);
     families.promptTokens.inc(this.#labels, 0);
-    for (const histogram of [
-      families.firstToken,
-      families.interToken,
-      families.endToEnd,
-      families.queueTime,
-    ]) {
+    for (const histogram of [families.firstToken, families.endToEnd, families.queueTime]) {
       histogram.zero(this.#labels);
     }
   }
@@ -34,17 +36,16 @@ export class ModelMetrics {
   /** @param previous the choice's chunk before this one */
   chunk(event: ChunkEvent, previous: ChunkEvent | undefined, request: GenerationRequest): void {
     const families = this.#families;
-    families.drawsPerChunk.observe(this.#labels, event.draws);
+    this.#drawsPerChunk.observe(event.draws);
     if (previous === undefined) {
       families.promptTokens.inc(this.#labels, request.promptTokens.length);
       families.firstToken.observe(this.#labels, seconds(event.timing.firstChunkMs));
       return;
     }
     const gapMs = event.timing.elapsedMs - previous.timing.elapsedMs;
-    families.interChunk.observe(this.#labels, seconds(gapMs));
+    this.#interChunk.observe(seconds(gapMs));
     const tokenCount = event.tokens.length;
-    for (let i = 0; i < tokenCount; i++)
-      families.interToken.observe(this.#labels, seconds(gapMs / tokenCount));
+    if (tokenCount > 0) this.#interToken.observe(seconds(gapMs / tokenCount), tokenCount);
   }
 
   /** @param last the choice's last chunk; undefined where it got none */

@@ -172,6 +172,19 @@ describe('the record of a request', () => {
     expect(JSON.stringify(server.requests)).not.toMatch(/abcde|secret/);
   });
 
+  it('has the same of a chat', async () => {
+    await using server = await startFakeServer();
+    const messages = [{ role: 'user' as const, content: 'hello' }];
+    await server.client.chat.completions.create({ model: 'fake', messages, max_tokens: 6, n: 2 });
+    await until(() => server.requests.length === 1);
+    expect(server.requests[0]).toMatchObject({
+      route: '/v1/chat/completions',
+      status: 200,
+      generation: { choices: 2, promptTokens: expect.any(Number), finishReasons: expect.any(Object) },
+    });
+    expect(server.requests[0]!.generation!.chunks).toBe(server.engine.stats().generatedChunks);
+  });
+
   it.each([
     ['a refusal', '{"max_tokens":-1}', { status: 400, error: 'invalid_request', aborted: false }],
     ['an unknown model', '{"model":"gpt"}', { status: 404, error: 'model_not_found', aborted: false }],
