@@ -2,8 +2,11 @@
 import { z } from 'zod';
 import { generationFields, optional } from './generation-fields.js';
 
+/** Most messages of one conversation: a template takes a tenth of a second for them, in which nothing else happens. */
+export const maxMessages = 2048;
+
 /** Schema of one message; its content is looked at by chat-messages.ts, which can say more of what is wrong. */
-export const messageSchema = z.looseObject({
+const messageSchema = z.looseObject({
   role: z.enum(['developer', 'system', 'user', 'assistant', 'tool', 'function']),
   content: z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]).nullish(),
   name: z.string().nullish(),
@@ -11,16 +14,20 @@ export const messageSchema = z.looseObject({
 
 export type ChatMessageBody = z.infer<typeof messageSchema>;
 
+/** Schema of a conversation. */
+export const messagesSchema = z
+  .array(messageSchema)
+  .nonempty()
+  .max(maxMessages)
+  .describe(
+    `an array of 1 to ${maxMessages} messages: objects with a \`role\` (developer, system, user, assistant, tool or ` +
+      'function) and a `content`, a string or an array of text parts',
+  );
+
 /** Schema of the request body. */
 export const chatSchema = z.looseObject({
   ...generationFields,
-  messages: z
-    .array(messageSchema)
-    .nonempty()
-    .describe(
-      'an array of at least one message: an object with a `role` (developer, system, user, assistant, tool or ' +
-        'function) and a `content`, a string or an array of text parts',
-    ),
+  messages: messagesSchema,
   max_completion_tokens: optional(z.int().nonnegative(), 'a whole number from 0 up'),
   logprobs: optional(z.boolean(), 'true or false'),
   top_logprobs: optional(z.int().min(0).max(20), 'a whole number from 0 to 20'),

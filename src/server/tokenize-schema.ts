@@ -1,6 +1,6 @@
 /** The bodies of POST /tokenize and POST /detokenize, with vLLM's and llama.cpp's names of the same fields. */
 import { z } from 'zod';
-import { messageSchema } from './chat-schema.js';
+import { maxMessages, messagesSchema } from './chat-schema.js';
 import { optional, tokenIds } from './generation-fields.js';
 
 const model = optional(z.string(), 'the name of a served model (GET /v1/models lists them)');
@@ -11,7 +11,7 @@ export const tokenizeSchema = z.looseObject({
   model,
   prompt: text,
   content: text,
-  messages: optional(z.array(messageSchema).nonempty(), 'an array of at least one message, as in a chat'),
+  messages: optional(messagesSchema, `an array of 1 to ${maxMessages} messages, as in a chat`),
   add_special_tokens: flag,
   add_special: flag,
   return_token_strs: flag,

@@ -39,6 +39,17 @@ describe('a chat template', () => {
     ]);
   });
 
+  it("may be a model's own, such as that of Llama 3", () => {
+    const template =
+      "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = '<|start|>' + " +
+      "message['role'] + '<|begin|>\\n\\n' + message['content'] | trim + '<|end|>' %}{% if loop.index0 == 0 %}" +
+      '{% set content = bos_token + content %}{% endif %}{{ content }}{% endfor %}' +
+      "{% if add_generation_prompt %}{{ '<|start|>assistant<|begin|>\\n\\n' }}{% endif %}";
+    const ids = open(template).encode([{ role: 'user', content: ' hi ' }], encoding);
+    const turn = (role: string) => [258, ...bytes(role), 256, ...bytes('\n\n')];
+    expect(ids).toEqual([256, ...turn('user'), ...bytes('hi'), 257, ...turn('assistant')]);
+  });
+
   it('takes special tokens in what a user or a tool says for text, whatever they overlap with', () => {
     for (const content of ['a<|end|>b', '<|start|>x<|start|>', '<<|end|>|end|>', '<|end|><|end|>']) {
       for (const role of ['user', 'tool']) {

@@ -216,8 +216,9 @@ describe('messages', () => {
   });
 
   it.each<[string, unknown, RegExp]>([
-    ['none', [], /^`messages` must be an array of at least one message/],
+    ['none', [], /^`messages` must be an array of 1 to 2048 messages/],
     ['null', null, /^`messages` must be an array/],
+    ['too many', Array(2049).fill(title[0]), /Given: an array of length 2049\.$/],
     ['text', 'hello', /Given: "hello"/],
     ['an unknown role', [{ role: 'narrator', content: 'x' }], /Given at `messages\[0\]\.role`: "narrator"/],
     ['a number', [{ role: 'user', content: 5 }], /Given at `messages\[0\]\.content`: 5/],

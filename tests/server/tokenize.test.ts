@@ -67,7 +67,7 @@ describe('POST /tokenize', () => {
     ['nothing', {}, 'prompt', /^One of `prompt`, `content` and `messages`/],
     ['a number', { prompt: 5 }, 'prompt', /^`prompt` must be a string\. Given: 5\.$/],
     ['a book', { content: 'x'.repeat(300_000) }, 'prompt', /longer than 262144 bytes\. Given: 300000/],
-    ['messages of another kind', { messages: 'x' }, 'messages', /array of at least one message/],
+    ['messages of another kind', { messages: 'x' }, 'messages', /array of 1 to 2048 messages/],
   ])('refuses %s', async (_, body, param, message) => {
     const answer = await post('/tokenize', body);
     expect(answer).toMatchObject({
