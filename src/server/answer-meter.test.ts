@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { AnswerMeter } from './answer-meter.js';
+import type { Generation } from './to-generation.js';
+
+const meterOf = (promptLengths: readonly number[], choiceCount: number) =>
+  new AnswerMeter({
+    prompts: promptLengths.map(length => ({ tokens: Array(length).fill(1) })),
+    choiceCount,
+    chunkSize: 4,
+  } as unknown as Generation);
+
+const chunk = (draws: number, fallback: boolean, times: readonly [number, number, number]) => ({
+  draws,
+  fallback,
+  timing: { queuedMs: times[0], firstChunkMs: times[1], elapsedMs: times[2] },
+});
+
+describe('an answer', () => {
+  it('adds up chunks, draws and fallbacks, and times all choices from the first start to the last chunk', () => {
+    const meter = meterOf([3, 5], 1);
+    meter.add({ tokenIds: [1, 1, 1, 1], chunk: chunk(5, false, [10, 30, 30]) });
+    meter.add({ tokenIds: [1, 1], chunk: chunk(7, true, [20, 50, 50]) });
+    meter.add({ tokenIds: [1], chunk: null });
+    meter.add({ tokenIds: [1], chunk: chunk(1, true, [10, 30, 90]) });
+    expect(meter.usage).toEqual({ prompt_tokens: 8, completion_tokens: 8, total_tokens: 16 });
+    expect(meter.timings).toEqual({
+      prompt_n: 8,
+      prompt_ms: 20,
+      predicted_n: 8,
+      predicted_ms: 80,
+      predicted_per_second: 100,
+      chunks: 3,
+      chunk_size: 4,
+      draws: 13,
+      fallbacks: 2,
+    });
+  });
+
+  it('is complete when all of its choices are', () => {
+    const meter = meterOf([1, 1], 2);
+    const after = [1, 2, 3, 4].map(() => {
+      meter.choiceEnded();
+      return meter.isComplete;
+    });
+    expect(after).toEqual([false, false, false, true]);
+  });
+});
