@@ -114,6 +114,31 @@ describe('a client that dribbles', () => {
   });
 });
 
+describe('a request that a proxy may read in another way', () => {
+  const smuggled = 'GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n';
+
+  it.each([
+    ['two ways to tell its length', 'content-length: 5\r\ntransfer-encoding: chunked'],
+    ['two lengths', 'content-length: 5\r\ncontent-length: 6'],
+    ['a length that is no number', 'content-length: 5, 5'],
+    ['a space before a colon', 'content-length : 5'],
+    ['a folded header', 'content-length: 5\r\n 0'],
+    ['an unknown transfer coding at the end', 'transfer-encoding: chunked, identity'],
+  ])('with %s gets 400, and nothing after it an answer', async (_, headers) => {
+    await using server = await startFakeServer();
+    const socket = openRawSocket(server);
+    socket.on('error', () => {});
+    socket.write(
+      `POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${headers}\r\n\r\n0\r\n\r\n${smuggled}`,
+    );
+    const answer = await readAll(socket);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
+    expect((await fetch(`${server.url}/v1/models`)).status).toBe(200);
+    expect(server.engine.stats().submitted).toBe(0);
+  });
+});
+
 describe('a request that takes too long', () => {
   it('is answered 408, once, and frees its slot', async () => {
     await using server = await startFakeServer({ requestTimeoutMs: 30 });
