@@ -189,6 +189,7 @@ export const serveSettingsSchema = z.object({
     value: '<size>',
     about: 'largest body of a request; larger ones are refused with 413',
     mustBe: 'a size such as 1073741824, 500MB or 2GiB',
+    defaultText: '4MiB',
   }),
   requestTimeout: setting(wholeNumberSetting(0, 86_400).default(0), {
     group: 'requests',
