@@ -89,6 +89,29 @@ export function describeCompletions(
       expect(events.some(event => 'usage' in event)).toBe(false);
     });
 
+    it('answers a chat, at once and streamed, as the completion of its lines', async () => {
+      const params = {
+        model: options.model,
+        messages: [{ role: 'user' as const, content: options.prompt }],
+        max_tokens: 4 * options.chunkSize + 1,
+        seed: 12,
+        ignore_eos: true,
+      };
+      const whole = await server.client.chat.completions.create(params);
+      let text = '';
+      for await (const event of await server.client.chat.completions.create({ ...params, stream: true })) {
+        text += event.choices[0]?.delta.content ?? '';
+      }
+      expect(text).toBe(whole.choices[0]?.message.content);
+      const completion = await create({
+        prompt: `${options.prompt}\n`,
+        max_tokens: params.max_tokens,
+        seed: params.seed,
+      });
+      expect(text).toBe(completion.choices[0]?.text);
+      expect(whole.usage).toEqual(completion.usage);
+    });
+
     it('adds usage to a stream that asks for it: null, and the sum in an event without choices', async () => {
       const { events } = await readStream(
         await stream({ max_tokens: 9, seed: 2, n: 2, stream_options: { include_usage: true } }),
