@@ -1,6 +1,8 @@
 /** `calm generate`: one completion on the terminal, by the same path as a request to the server. */
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CalmError } from '../errors.js';
+import { LARGEST_CANDIDATE_COUNT } from '../sampler/check-settings.js';
+import { SAMPLERS, TEMPERATURE_LAWS } from '../sampler/settings.js';
 import { addModelOptions } from './model-options.js';
 import { numberBetween, wholeNumber } from './option-values.js';
 import type { GenerateOptions } from './run-generate.js';
@@ -29,7 +31,19 @@ export function registerGenerate(program: Command): void {
       'whole number; the same seed gives the same text',
       wholeNumber(-(2 ** 53), 2 ** 53),
     )
-    .option('--num-candidates <count>', 'most candidates that one step may draw', wholeNumber(1, 65_536))
+    .option(
+      '--num-candidates <count>',
+      'most candidates that one step may draw',
+      wholeNumber(1, LARGEST_CANDIDATE_COUNT),
+    )
+    .addOption(
+      new Option('--sampler <name>', 'how hard the law of a temperature below 1 is pursued').choices(
+        SAMPLERS,
+      ),
+    )
+    .addOption(
+      new Option('--temperature-law <name>', 'what the temperature acts on').choices(TEMPERATURE_LAWS),
+    )
     .option('--echo', 'print the prompt in front of the completion')
     .option('--stream', 'print the text as it is generated (default on a terminal)')
     .option('--no-stream', 'print the text when it is complete')

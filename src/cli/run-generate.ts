@@ -19,6 +19,8 @@ export interface GenerateOptions extends ModelOptions {
   readonly temperature?: number;
   readonly seed?: number;
   readonly numCandidates?: number;
+  readonly sampler?: string;
+  readonly temperatureLaw?: string;
   readonly echo?: boolean;
   readonly json?: boolean;
   /** Undefined: as the terminal is. */
@@ -51,6 +53,8 @@ function readBody(options: GenerateOptions) {
     temperature: options.temperature,
     seed: options.seed,
     num_candidates: options.numCandidates,
+    sampler: options.sampler,
+    temperature_law: options.temperatureLaw,
     echo: options.echo,
   });
 }

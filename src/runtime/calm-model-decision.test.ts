@@ -15,7 +15,7 @@ const row: DecodeRow = {
 
 function start(decision: () => ChunkDecision): RowDecision {
   vi.mocked(startDecision).mockImplementationOnce(decision);
-  return new RowDecision(row);
+  return new RowDecision(row, 500);
 }
 
 it('hands over candidates in the groups that the decision asks for, and counts them', () => {
@@ -44,7 +44,7 @@ it('starts the decision of its own row and step', () => {
   const decision = start(function* () {
     return { chunk: [5], draws: 0, fallback: false };
   });
-  expect(startDecision).toHaveBeenLastCalledWith(row.sampling, 7);
+  expect(startDecision).toHaveBeenLastCalledWith(row.sampling, 7, 500);
   expect(decision.outcome).toEqual({ chunk: [5], draws: 0, fallback: false });
 });
 

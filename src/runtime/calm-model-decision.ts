@@ -13,9 +13,10 @@ export class RowDecision {
   #wanted = 0;
   #count = 0;
 
-  constructor(row: DecodeRow) {
+  /** `exactDrawLimit`: candidates after which the exact sampler gives up. */
+  constructor(row: DecodeRow, exactDrawLimit: number) {
     this.#attempt(() => {
-      this.#decision = startDecision(row.sampling, row.step);
+      this.#decision = startDecision(row.sampling, row.step, exactDrawLimit);
       this.#advance([]);
     });
   }

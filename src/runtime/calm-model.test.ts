@@ -168,6 +168,22 @@ describe('a step', () => {
     expect(timings.nativeCallCount).toBe(1 + Math.ceil((2 * 1499) / 1024));
   });
 
+  it('ends the row that the exact sampler cannot decide within the limit, and no other', async () => {
+    const model = open('energy-k4', { exactDrawLimit: 60 });
+    await prefill(model, 2, 0);
+    await prefill(model, 4, 1);
+    const sampling = { ...row(2, 0.02).sampling, sampler: 'exact' as const };
+    const { choices } = await model.step({
+      prefill: [],
+      decode: [
+        { ...row(2, 0.02), sampling },
+        { ...row(4, 1), position: 13 },
+      ],
+    });
+    expect(choices[0]).toMatchObject({ code: 'sampler_limit', message: expect.stringContaining('drew 60') });
+    expect(choices[1]).toMatchObject({ draws: 1 });
+  });
+
   it('refuses a position behind the end of the cache, and goes on working', async () => {
     const model = open('energy-k4');
     const behind = { ...row(1, 1), position: model.contextChunks };

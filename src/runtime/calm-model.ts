@@ -23,6 +23,8 @@ export interface CalmModelOptions {
   /** `head` and `decoder` one after the other instead of `draw`. */
   readonly splitDraw: boolean;
   readonly noise: NoiseSource;
+  /** Candidates for one chunk after which the exact sampler gives up. */
+  readonly exactDrawLimit: number;
 }
 
 /** Times and calls of one step, added up while it runs. */
@@ -45,6 +47,7 @@ export class CalmModel implements LanguageModel {
   readonly slotCount: number;
   readonly #manifest: CalmManifest;
   readonly #noise: NoiseSource;
+  readonly #exactDrawLimit: number;
   readonly #cache: KvCache;
   readonly #prefill: Prefill;
   readonly #decode: Decode;
@@ -56,6 +59,7 @@ export class CalmModel implements LanguageModel {
     const own = <T extends Closable>(thing: T): T => this.#owned.own(thing);
     own(sessions);
     this.#noise = options.noise;
+    this.#exactDrawLimit = options.exactDrawLimit;
     this.chunkSize = manifest.chunk_size;
     this.vocabSize = manifest.vocab_size;
     this.contextChunks = size.contextChunks;
@@ -99,7 +103,7 @@ export class CalmModel implements LanguageModel {
   }
 
   async #choose(rows: readonly DecodeRow[], clock: StepClock): Promise<(ChunkChoice | Error)[]> {
-    const decisions = rows.map(row => new RowDecision(row));
+    const decisions = rows.map(row => new RowDecision(row, this.#exactDrawLimit));
     if (this.#decode.fused) {
       for (const [index, row] of rows.entries()) this.#fillNoise(this.#decode.noise, index, row, 0);
     }

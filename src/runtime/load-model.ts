@@ -1,5 +1,6 @@
 /** From a model package to a model that the engine can run. */
 import { fillNoise } from '../sampler/noise.js';
+import { DEFAULT_EXACT_DRAW_LIMIT } from '../sampler/start-decision.js';
 import { CalmModel, type NoiseSource } from './calm-model.js';
 import { chooseDevice, type DeviceRequest } from './device.js';
 import { type CacheOptions, cacheSize } from './kv-cache.js';
@@ -20,6 +21,8 @@ export interface LoadOptions extends Partial<CacheOptions> {
   readonly split?: boolean | undefined;
   /** Where a CALM's noise comes from: the request's seed by default, a recording for verification. */
   readonly noise?: NoiseSource | undefined;
+  /** Candidates for one chunk after which the exact sampler ends its request; 65536 by default. CALM only. */
+  readonly exactDrawLimit?: number | undefined;
 }
 
 export interface LoadedModel {
@@ -49,8 +52,10 @@ export function loadModel(
   const split = options.split ?? false;
   // Every session on a device holds its own copy of its weights, so there the fused step would double the backbone's.
   const graphs = { fusedStep: !split && device === 'cpu', splitDraw: split };
+  const noise = options.noise ?? fillNoise;
+  const exactDrawLimit = options.exactDrawLimit ?? DEFAULT_EXACT_DRAW_LIMIT;
   return {
-    model: new CalmModel(sessions, manifest, size, { ...graphs, noise: options.noise ?? fillNoise }),
+    model: new CalmModel(sessions, manifest, size, { ...graphs, noise, exactDrawLimit }),
     device,
     note,
   };
