@@ -33,7 +33,13 @@ function requestsFor(longestPrompt: number, vocabSize: number): GenerationReques
     maxTokens: 8 + upTo(40),
     minTokens: 0,
     stopTokenIds: [],
-    sampling: { temperature: [1, 0.5, 0, 0.7][seed % 4]!, numCandidates: 24, seed, choice: 0 },
+    sampling: {
+      temperature: [1, 0.5, 0, 0.7][seed % 4]!,
+      numCandidates: 24,
+      seed,
+      choice: 0,
+      temperatureLaw: (['chunk', 'token'] as const)[(seed >> 2) % 2]!,
+    },
   }));
 }
 

@@ -36,6 +36,8 @@ function randomRequest(dice: Dice, shape: FakeShape): GenerationRequest {
     minTokens: dice.chance(0.5) ? 0 : dice.between(0, 20),
     sampling: {
       temperature: temperatures[dice.between(0, 5)]!,
+      temperatureLaw: (['chunk', 'token'] as const)[dice.between(0, 1)]!,
+      sampler: (['auto', 'pool'] as const)[dice.between(0, 1)]!,
       numCandidates: dice.between(1, 30),
       seed: dice.between(0, 2 ** 53 - 2),
       choice: dice.between(0, 3),
