@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, getEventListeners } from 'node:events';
 import type { Context } from 'hono';
 import { describe, expect, it } from 'vitest';
 import { Lifecycle } from './lifecycle.js';
@@ -50,6 +50,17 @@ describe('controlRequest', () => {
     const signal = control();
     lifecycle.end();
     expect(signal.reason).toMatchObject({ code: 'shutting_down' });
+  });
+
+  it('listens to nothing any more when the answer is out: a signal with a listener is never freed', () => {
+    const { client, outgoing, lifecycle, control } = openRequest();
+    control();
+    const listeners = () =>
+      [client.signal, lifecycle.ending].flatMap(signal => getEventListeners(signal, 'abort'));
+    expect(listeners()).toHaveLength(2);
+    outgoing.writableFinished = true;
+    outgoing.emit('close');
+    expect(listeners()).toEqual([]);
   });
 
   it('aborts when the time of a request is over', async () => {

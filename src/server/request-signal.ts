@@ -38,6 +38,8 @@ export function controlRequest(context: Context<ServerEnv>, lifecycle: Lifecycle
   lifecycle.ending.addEventListener('abort', end, { once: true });
   outgoing?.once('close', () => {
     clearTimeout(timer);
+    // Node keeps a request's signal, and all that its listeners know, for as long as it has one.
+    clientSignal.removeEventListener('abort', leave);
     lifecycle.ending.removeEventListener('abort', end);
     if (!outgoing.writableFinished) leave();
   });
