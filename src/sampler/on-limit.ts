@@ -25,7 +25,7 @@ export function failAtLimit(temperature: number, limit: number): OnLimit {
     throw new CalmError(
       'sampler_limit',
       `\`sampler\` "exact" drew ${limit} candidates for one chunk at temperature ${temperature} without a decision; ` +
-        'that is this server\'s limit. Use "auto", a temperature closer to 1, or `temperature_law` "token".',
+        'that is this server\'s limit. Use "auto", a temperature of 1/2 or 1, or `temperature_law` "token".',
       { param: 'sampler' },
     );
   };
