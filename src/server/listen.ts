@@ -9,6 +9,7 @@ import type { Lifecycle } from './lifecycle.js';
 import { createLoadingApp } from './loading-app.js';
 import type { ServerContext } from './server-context.js';
 import { dropStalledReaders } from './stalled-readers.js';
+import { UnusedConnections } from './unused-connections.js';
 
 /** How long clients may take; each has a default. Milliseconds. */
 export interface SocketTimeouts {
@@ -72,6 +73,7 @@ export async function listenWhileLoading(options: ListenOptions): Promise<Loadin
   let lifecycle: Lifecycle | undefined;
   let answer = requestListener(createLoadingApp());
   const server = openServer((request, response) => answer(request, response), options);
+  const unused = new UnusedConnections(server);
   await bind(server, options);
   const closed = new Promise(resolve => server.once('close', resolve));
   const { port } = server.address() as AddressInfo;
@@ -82,7 +84,10 @@ export async function listenWhileLoading(options: ListenOptions): Promise<Loadin
       lifecycle = context.lifecycle;
       answer = requestListener(createApp(context));
     },
-    close: drainMs => close(server, closed, lifecycle, drainMs),
+    close: drainMs => {
+      unused.close();
+      return close(server, closed, lifecycle, drainMs);
+    },
   };
 }
 

@@ -177,6 +177,16 @@ describe('shutdown', () => {
     await expect(fetch(`${server.url}/health`)).rejects.toThrow();
   });
 
+  it('does not wait for a connection that was opened ahead of any request', async () => {
+    await using server = await startFakeServer();
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    // Ordered after it: when this one is answered, the server has accepted the other.
+    expect((await fetch(`${server.url}/health`)).status).toBe(200);
+    const gone = new Promise(resolve => socket.once('close', resolve));
+    await server.running.close(600_000);
+    await gone;
+  });
+
   it('ends what still runs after the time to drain with an error event', async () => {
     await using server = await startFakeServer({ contextChunks: 20_000 });
     const stream = await server.client.completions.create({ ...endless, stream: true, max_tokens: 60_000 });
