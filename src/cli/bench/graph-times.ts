@@ -1,6 +1,7 @@
 /** Single graphs in a bare loop: what the native library needs without the engine, and how a step divides. */
 import { cacheSize, KvCache } from '../../runtime/kv-cache.js';
 import { CacheInputs } from '../../runtime/kv-cache-inputs.js';
+import { Prefill } from '../../runtime/kv-cache-prefill.js';
 import type { GraphName, Manifest } from '../../runtime/manifest.js';
 import type { ModelPackage } from '../../runtime/open-package.js';
 import { Binding } from '../../runtime/ort/binding.js';
@@ -21,6 +22,13 @@ export interface GraphTimes {
   readonly decoderMs: number;
 }
 
+/** Rows in whose company a graph is timed. */
+interface TimedRows {
+  readonly batch: number;
+  readonly contextChunks: number;
+  readonly cache: KvCache;
+}
+
 const WARMUP_RUNS = 3;
 
 /** Opens the graphs of a package on its own; close it when done. */
@@ -34,44 +42,60 @@ export class GraphTimer implements Closable {
     this.#sessions = this.#owned.own(new PackageSessions(environment, source, device));
   }
 
-  /** Times `runs` runs of each graph for `batch` rows whose caches hold `contextChunks` chunks; the median counts. */
+  /** Times `runs` runs of each graph for `batch` rows whose caches hold `contextChunks` chunks: the mean, as for steps. */
   async measure(batch: number, contextChunks: number, runs: number): Promise<GraphTimes> {
-    const time = (name: GraphName) => this.#time(name, batch, contextChunks, runs);
-    const isCalm = this.#manifest.kind === 'calm';
-    return {
-      fusedMs: await time('step'),
-      backboneMs: await time('backbone'),
-      headMs: await time(isCalm ? 'head' : 'lm_head'),
-      decoderMs: isCalm ? await time('decoder') : 0,
-    };
+    const owned = new HandleStack();
+    try {
+      const cache = await this.#filledCache(batch, contextChunks, owned);
+      const time = (name: GraphName) => this.#time(name, { batch, contextChunks, cache }, runs);
+      const isCalm = this.#manifest.kind === 'calm';
+      return {
+        fusedMs: await time('step'),
+        backboneMs: await time('backbone'),
+        headMs: await time(isCalm ? 'head' : 'lm_head'),
+        decoderMs: isCalm ? await time('decoder') : 0,
+      };
+    } finally {
+      owned.close();
+    }
   }
 
   close(): void {
     this.#owned.close();
   }
 
-  async #time(name: GraphName, batch: number, contextChunks: number, runs: number): Promise<number> {
+  /** Rows with a prompt in them: pages that were never written would all be one page of zeros, read from the caches. */
+  async #filledCache(batch: number, contextChunks: number, owned: HandleStack): Promise<KvCache> {
+    const backbone = this.#sessions.open('backbone');
+    const size = cacheSize(this.#manifest, { slots: batch });
+    const environment = this.#sessions.environment;
+    const cache = owned.own(new KvCache(environment, backbone.deviceAllocator, this.#manifest, size));
+    const prefill = owned.own(new Prefill(backbone, cache, this.#manifest.chunk_size));
+    const tokens = firstIds(this.#manifest, contextChunks * this.#manifest.chunk_size);
+    for (let slot = 0; slot < batch; slot += 1) await prefill.run({ slot, position: 0, tokens });
+    return cache;
+  }
+
+  async #time(name: GraphName, rows: TimedRows, runs: number): Promise<number> {
     const session = this.#sessions.open(name);
     const temporary = new HandleStack();
     try {
-      const binding = this.#bind(session, batch, contextChunks, temporary);
-      const times: number[] = [];
-      for (let run = 0; run < WARMUP_RUNS + runs; run += 1) {
-        const start = performance.now();
-        await binding.run();
-        if (run >= WARMUP_RUNS) times.push(performance.now() - start);
-      }
-      return median(times);
+      const binding = this.#bind(session, rows, temporary);
+      for (let run = 0; run < WARMUP_RUNS; run += 1) await binding.run();
+      const startMs = performance.now();
+      for (let run = 0; run < runs; run += 1) await binding.run();
+      return (performance.now() - startMs) / runs;
     } finally {
       temporary.close();
     }
   }
 
   /** Binds every input to zeros of the right shape, and every output but logits that nobody reads. */
-  #bind(session: Session, batch: number, contextChunks: number, temporary: HandleStack): Binding {
+  #bind(session: Session, rows: TimedRows, temporary: HandleStack): Binding {
+    const { batch } = rows;
     const binding = temporary.own(new Binding(session));
     const hasCache = session.inputs.some(input => input.name === 'seqlens_k');
-    if (hasCache) this.#bindCache(session, binding, batch, contextChunks, temporary);
+    if (hasCache) this.#bindCache(session, binding, rows, temporary);
     const isOwn = (name: string) =>
       !hasCache || !/^(past|present)\.|^(input_ids|seqlens_k|total_sequence_length)$/.test(name);
     // In these graphs the first axis counts rows or candidates, and backbone's hidden has one position a row.
@@ -92,29 +116,16 @@ export class GraphTimer implements Closable {
     return binding;
   }
 
-  #bindCache(
-    session: Session,
-    binding: Binding,
-    batch: number,
-    contextChunks: number,
-    temporary: HandleStack,
-  ): void {
-    const size = cacheSize(this.#manifest, { slots: batch });
-    const cache = temporary.own(
-      new KvCache(this.#sessions.environment, session.deviceAllocator, this.#manifest, size),
-    );
+  #bindCache(session: Session, binding: Binding, rows: TimedRows, temporary: HandleStack): void {
+    const { batch, contextChunks, cache } = rows;
     const chunkSize = this.#manifest.chunk_size;
     const inputs = temporary.own(new CacheInputs(session.hostAllocator, cache, batch * chunkSize));
-    inputs.writeIds(
-      0,
-      Array.from({ length: batch * chunkSize }, (_, index) => index % this.#manifest.vocab_size),
-    );
+    inputs.writeIds(0, firstIds(this.#manifest, batch * chunkSize));
     inputs.writeLengths(Array.from({ length: batch }, () => contextChunks + 1));
     inputs.bind(binding, 0, batch, chunkSize);
   }
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+function firstIds(manifest: Manifest, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index % manifest.vocab_size);
 }

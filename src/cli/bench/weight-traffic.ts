@@ -9,6 +9,6 @@ export function stepWeightBytes(manifest: Manifest): number {
   const { graphs, weights } = manifest;
   const isStreamed = new Set(graphs.lm_head?.initializers ?? []);
   return (graphs.step?.initializers ?? [])
-    .filter(name => isStreamed.has(name) || !/(^|\.)embedding(\.rows|\.scales)?$|\.rotary\./.test(name))
+    .filter(name => isStreamed.has(name) || !/(^|\.)embedding(\.|$)|\.rotary\./.test(name))
     .reduce((sum, name) => sum + (weights.tensors[name]?.bytes ?? 0), 0);
 }
