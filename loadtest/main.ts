@@ -11,6 +11,11 @@ const failureCode = 1;
 const usageCode = 2;
 const defaultFolder = 'loadtest-report';
 
+// The reader of a pipe may leave early, as `head` does; that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : failureCode);
+});
+
 async function run(options: CommandOptions, serveOptions: readonly string[]): Promise<void> {
   // Loaded here so that --help and wrong calls need neither autocannon nor the charts.
   const { runLoadtest } = await import('./run-loadtest.js');
