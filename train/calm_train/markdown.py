@@ -49,7 +49,10 @@ def _scores(card: dict[str, Any]) -> str:
 def _brier(label: str, figures: dict[str, Any]) -> str:
     each = ", ".join(f"{value:.2f}" for value in figures["brier"])
     score = f"{figures['brier_lm']:.2f} +- {figures['standard_error']:.2f}"
-    return f"{label}: {score} (Brier-1..4: {each}; {figures['documents']} stories, {figures['positions']:,} positions)"
+    line = f"{label}: {score} (Brier-1..4: {each}; {figures['documents']} stories, {figures['positions']:,} positions)"
+    ranges = {name: part for name, part in figures["by_token_position"].items() if "brier_lm" in part}
+    parts = [f"{p['brier_lm']:.2f} +- {p['standard_error']:.2f} at tokens {name}" for name, p in ranges.items()]
+    return line + "".join(f"\n  - {part}" for part in parts)
 
 
 def _samples(card: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from calm_train import autoencoder, baseline, calm, golden, pack, sample, tokenizer
+from calm_train import autoencoder, baseline, calm, card, golden, pack, sample, tokenizer
 from calm_train.checkpoint import load_autoencoder, load_calm, load_llama
 from calm_train.vocabulary import Vocabulary
 
@@ -122,3 +122,12 @@ def test_a_finished_run_resumes_into_its_end(run: Path, capsys: pytest.CaptureFi
 def test_sample_prints_stories(run: Path, capsys: pytest.CaptureFixture):
     call(sample, run.parent / "toy.toml", "--prompt", "Once upon")
     assert capsys.readouterr().out.count("Once upon") == 2
+
+
+def test_card_tells_both_models_scores(run: Path):
+    call(card, run.parent / "toy.toml")
+    written = json.loads((run / "card.json").read_text())
+    assert written["baseline"]["brier"]["documents"] == written["brier"]["documents"] == 36
+    text = (run / "card.md").read_text()
+    assert "BrierLM of the token baseline" in text
+    assert text.count("\n> ") >= 2
