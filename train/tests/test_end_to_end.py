@@ -121,7 +121,9 @@ def test_a_finished_run_resumes_into_its_end(run: Path, capsys: pytest.CaptureFi
 
 def test_sample_prints_stories(run: Path, capsys: pytest.CaptureFixture):
     call(sample, run.parent / "toy.toml", "--prompt", "Once upon")
-    assert capsys.readouterr().out.count("Once upon") == 2
+    stories = [part for part in capsys.readouterr().out.split("\n---\n") if part.strip()]
+    # A toy model may well write the prompt again inside a story.
+    assert [story.strip().startswith("Once upon") for story in stories] == [True, True]
 
 
 def test_card_tells_both_models_scores(run: Path):
