@@ -1,27 +1,18 @@
 /** `calm convert`: a Hugging Face checkpoint folder to a model package. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { type ConvertOptions, convertCheckpoint } from '../convert/convert.js';
 import { reportJson, reportText, withProgress } from './convert-progress.js';
+import { addWeightOptions } from './weight-options.js';
 
 /** Adds the sub-command to the program. */
 export function registerConvert(program: Command): void {
-  program
+  const command = program
     .command('convert')
     .description('Turn a Hugging Face checkpoint folder into a model package that `calm serve` reads.')
     .argument('<checkpoint>', 'folder with config.json and weights: a CALM or a LlamaForCausalLM')
     .option('--autoencoder <folder>', "the CALM's autoencoder; by default the copy inside the checkpoint")
-    .requiredOption('--out <folder>', 'package folder to write')
-    .addOption(
-      new Option('--weights <type>', 'how the matrices are stored')
-        .choices(['fp32', 'int8', 'int4', 'fp16'])
-        .default('int8'),
-    )
-    .addOption(
-      new Option(
-        '--activations <type>',
-        'type of hidden states and cache; fp16 is what CUDA needs (default: fp16 with fp16 weights, else fp32)',
-      ).choices(['fp32', 'fp16']),
-    )
+    .requiredOption('--out <folder>', 'package folder to write');
+  addWeightOptions(command, '; fp16 is what CUDA needs (default: fp16 with fp16 weights, else fp32)')
     .option('--tokenizer <file>', 'tokenizer.model (tiktoken ranks) or tokenizer.json from elsewhere')
     .option('--name <name>', "the model's name (default: name of the package folder)")
     .option('--card <file>', 'Markdown file to stand first in the model card')

@@ -1,13 +1,31 @@
 /** The options of every command that runs a model: where it runs, and how much of the machine it takes. */
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { z } from 'zod';
-import { addModelSettings } from './setting-options.js';
-import type { modelSettingsSchema } from './settings.js';
+import { toOption } from './setting-options.js';
+import { describeSetting, modelSettingsSchema } from './settings.js';
 
 /** Values of the options that `addModelOptions` adds. What is undefined is left to the runtime. */
 export type ModelOptions = Readonly<z.infer<typeof modelSettingsSchema>>;
 
-/** Adds the options to a command. */
+/** Adds the settings of a model as options that commander checks, for commands that have no configuration file. */
 export function addModelOptions(command: Command): Command {
-  return addModelSettings(command);
+  for (const name of modelSettingsSchema.keyof().options) {
+    const setting = describeSetting(name);
+    const { schema, about, mustBe, variable, defaultText } = setting;
+    const option = toOption(
+      setting,
+      defaultText === undefined ? about : `${about} (default: ${defaultText})`,
+    );
+    if (!option.argChoices?.length) {
+      option.argParser(text => {
+        const { success, data } = schema.safeParse(text);
+        if (success) return data;
+        throw new InvalidArgumentError(`It must be ${mustBe}.`);
+      });
+    }
+    const fallback = schema.parse(undefined);
+    if (fallback !== undefined) option.default(fallback);
+    command.addOption(option.env(variable));
+  }
+  return command;
 }

@@ -1,10 +1,11 @@
 /** `calm synth`: a package of random weights in a known shape, for benchmarks. */
-import { Argument, type Command, Option } from 'commander';
+import { Argument, type Command } from 'commander';
 import { activationType } from '../convert/convert.js';
 import { synthesize } from '../convert/synth.js';
 import { SYNTH_SHAPES, type SynthShape } from '../convert/synth-shapes.js';
 import type { ActivationType, WeightType } from '../convert/weights/weight-store.js';
 import { reportJson, reportText, withProgress } from './convert-progress.js';
+import { addWeightOptions } from './weight-options.js';
 
 interface SynthCommandOptions {
   readonly weights: WeightType;
@@ -16,19 +17,12 @@ interface SynthCommandOptions {
 
 /** Adds the sub-command to the program. */
 export function registerSynth(program: Command): void {
-  program
+  const command = program
     .command('synth')
     .description('Write a package of random weights in the shape of a published model, for benchmarks.')
     .addArgument(new Argument('<shape>', 'the shape').choices(Object.keys(SYNTH_SHAPES)))
-    .requiredOption('--out <folder>', 'package folder to write')
-    .addOption(
-      new Option('--weights <type>', 'how the matrices are stored')
-        .choices(['fp32', 'int8', 'int4', 'fp16'])
-        .default('int8'),
-    )
-    .addOption(
-      new Option('--activations <type>', 'type of hidden states and cache').choices(['fp32', 'fp16']),
-    )
+    .requiredOption('--out <folder>', 'package folder to write');
+  addWeightOptions(command)
     .option('--force', 'replace an existing package folder')
     .option('--json', 'print the report as one JSON object')
     .action((shape: SynthShape, options: SynthCommandOptions) => {

@@ -24,9 +24,6 @@ export const elementBytes = {
 
 export type ElementType = keyof typeof elementBytes;
 
-/** The types that `readFloats` reads. */
-export const floatTypes: ReadonlySet<ElementType> = new Set(['F64', 'F32', 'F16', 'BF16']);
-
 export function isElementType(name: string): name is ElementType {
   return Object.hasOwn(elementBytes, name);
 }

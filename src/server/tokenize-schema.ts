@@ -23,5 +23,3 @@ export const detokenizeSchema = z.looseObject({
   model,
   tokens: tokenIds.describe('an array of token ids'),
 });
-
-export type DetokenizeBody = z.infer<typeof detokenizeSchema>;
