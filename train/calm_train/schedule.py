@@ -2,7 +2,8 @@
 
 While the rate is constant the number of steps follows the measured speed; once it decays the plan shrinks when
 time runs short and grows back, at most to what it was, when the machine is free again. A pause or a slow
-neighbour therefore costs steps, never the end of the decay.
+neighbour therefore costs steps, never the end of the decay. With `steps` given the plan is those steps, whatever
+time they take: what a comparison at equal training FLOPs needs.
 """
 
 import time
@@ -22,6 +23,7 @@ class Plan:
     warmup: int
     constant_fraction: float
     deadline: float
+    steps: int = 0
     total: int = 1_000_000_000
     longest: int = 1_000_000_000
     decay_start: int | None = None
@@ -34,12 +36,16 @@ class Plan:
         if section.deadline:
             deadline = min(deadline, clock_time(section.deadline, datetime.now()))
         rate = section.learning_rate
-        return Plan(rate, rate * section.final_ratio, section.warmup_steps, section.constant_fraction, deadline)
+        plan = Plan(rate, rate * section.final_ratio, section.warmup_steps, section.constant_fraction, deadline)
+        if section.steps:
+            plan.steps = plan.total = plan.longest = section.steps
+        return plan
 
     def adjust(self, step: int, seconds_per_step: float, now: float) -> None:
         """Fits the number of steps to the time that is left."""
-        possible = step + max(0, int((self.deadline - RESERVE_SECONDS - now) / seconds_per_step))
-        self.total = min(self.longest, possible)
+        if not self.steps:
+            possible = step + max(0, int((self.deadline - RESERVE_SECONDS - now) / seconds_per_step))
+            self.total = min(self.longest, possible)
         if self.decay_start is None and step >= self.constant_fraction * self.total:
             self.decay_start, self.longest = step, self.total
 

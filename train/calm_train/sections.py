@@ -27,7 +27,8 @@ class DataSection:
 
 @dataclass(frozen=True)
 class OptimSection:
-    """What every training loop shares. Times are wall clock; the schedule is planned from measured steps."""
+    """What every training loop shares. Times are wall clock; the schedule is planned from measured steps, unless
+    `steps` fixes their number."""
 
     learning_rate: float = 1e-3
     final_ratio: float = 0.02
@@ -38,6 +39,7 @@ class OptimSection:
     beta2: float = 0.95
     clip: float = 1.0
     ema: float = 0.998
+    steps: int = 0
     minutes: float = 10.0
     deadline: str = ""
     rows: int = 4

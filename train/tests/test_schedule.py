@@ -50,3 +50,15 @@ def test_a_deadline_is_the_next_time_the_clock_shows_it():
     now = datetime(2026, 1, 1, 23, 30)
     assert clock_time("23:45", now) - now.timestamp() == 15 * 60
     assert clock_time("00:15", now) - now.timestamp() == 45 * 60
+
+
+def test_a_plan_of_steps_takes_them_all_however_long_they_take():
+    section = AutoencoderSection(learning_rate=1.0, final_ratio=0.0, warmup_steps=1, constant_fraction=0.5, steps=100)
+    schedule, rates, step = Plan.start(section), [], 0
+    while not schedule.finished(step):
+        rates.append(schedule.learning_rate(step))
+        step += 1
+        schedule.adjust(step, seconds_per_step=1e6, now=schedule.deadline + 1)
+    assert len(rates) == 100
+    assert rates[:50] == [1.0] * 50
+    assert rates[-1] == pytest.approx(0.0, abs=0.03)
