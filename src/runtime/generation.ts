@@ -5,6 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import { CalmError } from '../errors.js';
 import type { Chunk, ChunkChoice } from '../sampler/decision.js';
+import type { TokenHistory } from '../sampler/settings.js';
 import { ChunkStream } from './chunk-stream.js';
 import type { ChunkEvent, FinishReason, GenerationRequest } from './request.js';
 import type { SlotLease } from './slots.js';
@@ -48,6 +49,8 @@ export class Generation {
   readonly #promptChunks: number;
   readonly #chunkSize: number;
   readonly #stopTokenIds: ReadonlySet<number>;
+  /** What token controls need to know; null where the request has none. */
+  readonly #generatedTokens: number[] | null;
   readonly #submittedMs: number;
   readonly #onLeave: () => void;
   readonly #signal: AbortSignal | undefined;
@@ -67,6 +70,7 @@ export class Generation {
     this.#promptChunks = input.promptTokens.length / input.chunkSize;
     this.#lastChunk = input.promptTokens.slice(-input.chunkSize);
     this.#stopTokenIds = new Set(input.request.stopTokenIds);
+    this.#generatedTokens = input.request.sampling.controls ? [] : null;
     this.#submittedMs = input.submittedMs;
     this.#onLeave = input.onLeave;
     this.#signal = signal;
@@ -100,6 +104,14 @@ export class Generation {
     return this.#lastChunk;
   }
 
+  /** What token controls look at; undefined where the request has none. */
+  get history(): TokenHistory | undefined {
+    const generatedTokens = this.#generatedTokens;
+    if (generatedTokens === null) return undefined;
+    const { promptTokens, stopTokenIds } = this.request;
+    return { promptTokens, generatedTokens, stopTokenIds };
+  }
+
   /** Ids of the next `chunkCount` prompt chunks that are not cached. */
   promptPiece(chunkCount: number): readonly number[] {
     const start = this.cachedChunks * this.#chunkSize;
@@ -131,6 +143,7 @@ export class Generation {
     this.cachedChunks += 1;
     this.step += 1;
     this.#lastChunk = choice.chunk;
+    this.#generatedTokens?.push(...choice.chunk);
     const elapsedMs = nowMs - this.#submittedMs;
     this.#firstChunkMs ??= elapsedMs;
     const event = {

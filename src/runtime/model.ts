@@ -3,7 +3,7 @@
  * one chosen chunk. A token model is a model with chunk size 1.
  */
 import type { Chunk, ChunkChoice } from '../sampler/decision.js';
-import type { SamplingSettings } from '../sampler/settings.js';
+import type { SamplingSettings, TokenHistory } from '../sampler/settings.js';
 
 /** Some chunks of one prompt, to be written into the cache; no output is wanted from them. */
 export interface PrefillPiece {
@@ -24,6 +24,8 @@ export interface DecodeRow {
   readonly sampling: SamplingSettings;
   /** Chunks generated so far for this request; part of the random key. */
   readonly step: number;
+  /** What token controls look at; there where `sampling` has controls. Its lists grow while the request runs. */
+  readonly history?: TokenHistory;
 }
 
 /** What one engine step asks of the model. Prefill pieces run first, in order, then all decode rows at once. */

@@ -46,6 +46,7 @@ function toStepPlan(plan: SchedulePlan<Generation>): StepPlan {
       tokens: item.promptPiece(chunkCount),
     })),
     decode: plan.decode.map(item => ({
+      ...(item.history ? { history: item.history } : {}),
       // Whatever is pending before the last chunk is cached by this step's prefill.
       position: item.cachedChunks + item.pendingChunks - 1,
       chunk: item.lastChunk,
