@@ -95,30 +95,37 @@ export class AnswerMeter {
   }
 }
 
-/** What a stream is to say of its usage. */
+/** What a stream is to say of its usage and its timings. */
 export interface UsageOptions {
   /** An event with the usage at the end. */
   readonly includeUsage: boolean;
   /** The usage so far in every event. */
   readonly continuousUsage: boolean;
+  /** The timings so far in every event; else they come with the last text only. */
+  readonly timingsPerToken?: boolean;
 }
 
 /** What an event says beside its choice. Clients that did not ask for usage must not meet the key. */
 export function meterFields(
   meter: AnswerMeter,
-  { includeUsage, continuousUsage }: UsageOptions,
+  { includeUsage, continuousUsage, timingsPerToken }: UsageOptions,
 ): { usage?: Usage | null; timings?: Timings } {
   return {
     ...(includeUsage ? { usage: continuousUsage ? meter.usage : null } : {}),
-    ...(meter.isComplete ? { timings: meter.timings } : {}),
+    ...(meter.isComplete || timingsPerToken ? { timings: meter.timings } : {}),
   };
 }
 
 /** Both routes read the same fields for it. */
-export function readUsageOptions(options: StreamOptions | null | undefined): UsageOptions {
+export function readUsageOptions(body: {
+  readonly stream_options?: StreamOptions | null | undefined;
+  readonly timings_per_token?: boolean | null | undefined;
+}): UsageOptions {
+  const options = body.stream_options;
   return {
     includeUsage: options?.include_usage ?? false,
     continuousUsage: options?.continuous_usage_stats ?? false,
+    timingsPerToken: body.timings_per_token ?? false,
   };
 }
 

@@ -21,7 +21,7 @@ export async function answerChat(context: Context<ServerEnv>, server: ServerCont
   const generation = toChatGeneration(body, model);
   const options = {
     returnTokenIds: body.return_token_ids ?? false,
-    ...readUsageOptions(body.stream_options),
+    ...readUsageOptions(body),
   };
   const form: AnswerForm = {
     idPrefix: 'chatcmpl',

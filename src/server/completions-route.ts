@@ -25,7 +25,7 @@ export async function answerCompletion(
   const options = {
     // A model without a tokenizer has only ids to answer with.
     returnTokenIds: body.return_token_ids ?? model.encoding === null,
-    ...readUsageOptions(body.stream_options),
+    ...readUsageOptions(body),
   };
   const named = (head: AnswerHead) => ({ ...head, object: 'text_completion' as const });
   const form: AnswerForm = {

@@ -67,6 +67,7 @@ const honouredFields = {
     streamOptionsSchema,
     'an object with `include_usage` and `continuous_usage_stats`, each true or false',
   ),
+  timings_per_token: optional(z.boolean(), 'true or false'),
   stream_granularity: optional(z.enum(['chunk', 'token']), '"chunk" or "token"'),
   prompt_logprobs: optional(z.unknown(), 'null'),
 };

@@ -11,7 +11,12 @@ function describeModel(server: ServerContext, model: ServedModel) {
     owned_by: 'calm-serve',
     max_model_len: model.maxModelLen,
     ...(aliases.length > 0 ? { aliases } : {}),
-    meta: { kind: model.kind, chunk_size: model.chunkSize, n_vocab: model.vocabSize },
+    meta: {
+      kind: model.kind,
+      chunk_size: model.chunkSize,
+      n_vocab: model.vocabSize,
+      defaults: model.defaults,
+    },
   };
 }
 

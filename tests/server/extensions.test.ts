@@ -4,6 +4,7 @@ import { readStream } from './completion-suite.js';
 import { type FakeServer, startFakeServer } from './start-server.js';
 
 interface Timings {
+  readonly chunks: number;
   readonly prompt_ms: number;
   readonly predicted_n: number;
   readonly predicted_ms: number;
@@ -57,6 +58,18 @@ describe('timings', () => {
     expect(events.slice(-2)).toMatchObject([
       { timings: { predicted_n: 20 } },
       { choices: [], timings: { predicted_n: 20 } },
+    ]);
+  });
+
+  it('stand in every event on request', async () => {
+    await using server = await startFakeServer();
+    const params = { ...ask, max_tokens: 10, stream: true as const, timings_per_token: true };
+    const { events } = await readStream(await server.client.completions.create(params));
+    const timings = events.map(event => (event as unknown as { timings: Timings }).timings);
+    expect(timings.map(({ chunks, predicted_n }) => [chunks, predicted_n])).toEqual([
+      [1, 4],
+      [2, 8],
+      [3, 10],
     ]);
   });
 

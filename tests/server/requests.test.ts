@@ -300,7 +300,7 @@ describe('other routes', () => {
           created: 1_700_000_000,
           owned_by: 'calm-serve',
           max_model_len: 256,
-          meta: { kind: 'calm', chunk_size: 4, n_vocab: 258 },
+          meta: { kind: 'calm', chunk_size: 4, n_vocab: 258, defaults: {} },
         },
       ],
     });
