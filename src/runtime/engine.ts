@@ -145,7 +145,10 @@ export class Engine {
   /** Books what the step has done. A request that ended while it ran is passed over. */
   #settle(plan: SchedulePlan<Generation>, outcome: RunOutcome): void {
     this.#metrics.modelReturned(outcome);
-    for (const { item, chunkCount } of plan.prefill) item.cachedChunks += chunkCount;
+    for (const [index, { item, chunkCount }] of plan.prefill.entries()) {
+      item.cachedChunks += chunkCount;
+      item.scored(outcome.scores?.[index] ?? []);
+    }
     const nowMs = this.#options.now();
     for (const [row, generation] of plan.decode.entries()) {
       if (generation.status.kind === 'finished') continue;

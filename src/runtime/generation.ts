@@ -6,7 +6,9 @@ import { setMaxListeners } from 'node:events';
 import { CalmError } from '../errors.js';
 import type { Chunk, ChunkChoice } from '../sampler/decision.js';
 import type { TokenHistory } from '../sampler/settings.js';
+import type { TokenLogprobs } from '../sampler/token-sampling/token-logprobs.js';
 import { ChunkStream } from './chunk-stream.js';
+import type { PieceScoring } from './model.js';
 import type { ChunkEvent, FinishReason, GenerationRequest } from './request.js';
 import type { SlotLease } from './slots.js';
 
@@ -59,6 +61,8 @@ export class Generation {
   #deliveredTokens = 0;
   #queuedMs = 0;
   #firstChunkMs: number | undefined;
+  /** Of the prompt's tokens so far; null where they are not wanted, or handed over. */
+  #promptLogprobs: TokenLogprobs[] | null;
 
   /** Throws `aborted` where the signal is aborted already. */
   constructor(input: GenerationInput, signal?: AbortSignal) {
@@ -70,6 +74,7 @@ export class Generation {
     this.#promptChunks = input.promptTokens.length / input.chunkSize;
     this.#lastChunk = input.promptTokens.slice(-input.chunkSize);
     this.#stopTokenIds = new Set(input.request.stopTokenIds);
+    this.#promptLogprobs = input.request.promptLogprobs === undefined ? null : [];
     this.#generatedTokens = input.request.sampling.controls ? [] : null;
     this.#submittedMs = input.submittedMs;
     this.#onLeave = input.onLeave;
@@ -118,6 +123,19 @@ export class Generation {
     return this.#promptTokens.slice(start, start + chunkCount * this.#chunkSize);
   }
 
+  /** What is wanted of the same piece beside the cache; undefined for nothing. */
+  pieceScoring(chunkCount: number): PieceScoring | undefined {
+    const topCount = this.request.promptLogprobs;
+    if (topCount === undefined) return undefined;
+    const start = this.cachedChunks * this.#chunkSize + 1;
+    return { followers: this.#promptTokens.slice(start, start + chunkCount * this.#chunkSize), topCount };
+  }
+
+  /** Keeps what the model said of a piece's followers until the first chunk is handed over. */
+  scored(logprobs: readonly TokenLogprobs[]): void {
+    this.#promptLogprobs?.push(...logprobs);
+  }
+
   /** Waiting -> running. */
   start(lease: SlotLease, nowMs: number): void {
     if (this.#status.kind !== 'waiting') throw new Error(`a ${this.#status.kind} request cannot start`);
@@ -146,13 +164,17 @@ export class Generation {
     this.#generatedTokens?.push(...choice.chunk);
     const elapsedMs = nowMs - this.#submittedMs;
     this.#firstChunkMs ??= elapsedMs;
+    const delivered = this.#deliver(choice.chunk);
     const event = {
-      ...this.#deliver(choice.chunk),
+      ...delivered,
+      ...(choice.logprobs ? { logprobs: choice.logprobs.slice(0, delivered.tokens.length) } : {}),
+      ...(this.#promptLogprobs ? { promptLogprobs: this.#promptLogprobs } : {}),
       draws: choice.draws,
       fallback: choice.fallback,
       ...(choice.statistics ? { statistics: choice.statistics } : {}),
       timing: { queuedMs: this.#queuedMs, firstChunkMs: this.#firstChunkMs, elapsedMs },
     };
+    this.#promptLogprobs = null;
     this.stream.push(event);
     return event;
   }

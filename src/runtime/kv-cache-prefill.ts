@@ -4,11 +4,12 @@ import { CacheInputs } from './kv-cache-inputs.js';
 import type { PrefillPiece } from './model.js';
 import { Binding } from './ort/binding.js';
 import { type Closable, HandleStack } from './ort/handle.js';
+import type { Tensor } from './ort/memory.js';
 import type { Session } from './ort/session.js';
 
 /**
  * Runs the backbone over pieces of prompts, one row at a time: attention over several positions of a row that is not
- * empty works for a batch of one. Hidden states are not asked for.
+ * empty works for a batch of one. Hidden states are asked for only where they are to be scored.
  */
 export class Prefill implements Closable {
   readonly #session: Session;
@@ -28,18 +29,34 @@ export class Prefill implements Closable {
   }
 
   /** Appends a piece to its slot's row; one native call. */
-  async run(piece: PrefillPiece): Promise<void> {
-    const { slot, position, tokens } = this.#lengthen(piece);
-    const binding = this.#binding(slot);
-    this.#inputs.bindIds(binding, 1, tokens.length);
-    this.#inputs.writeIds(0, tokens);
-    this.#inputs.writeLengths([position + tokens.length / this.#chunkSize]);
-    await binding.run();
+  run(piece: PrefillPiece): Promise<void> {
+    return this.#run(this.#lengthen(piece), this.#binding(piece.slot));
+  }
+
+  /** The same; and writes the hidden states of its chunks to a tensor that is asked for and closed in between. */
+  async runForStates(piece: PrefillPiece, statesOf: (chunks: number) => Tensor): Promise<void> {
+    const lengthened = this.#lengthen(piece);
+    const states = statesOf(lengthened.tokens.length / this.#chunkSize);
+    const binding = this.#makeBinding(piece.slot);
+    try {
+      binding.bindOutput('hidden', states);
+      await this.#run(lengthened, binding);
+    } finally {
+      binding.close();
+      states.close();
+    }
   }
 
   close(): void {
     this.#bindings.clear();
     this.#owned.close();
+  }
+
+  async #run({ position, tokens }: PrefillPiece, binding: Binding): Promise<void> {
+    this.#inputs.bindIds(binding, 1, tokens.length);
+    this.#inputs.writeIds(0, tokens);
+    this.#inputs.writeLengths([position + tokens.length / this.#chunkSize]);
+    await binding.run();
   }
 
   /**
@@ -56,9 +73,14 @@ export class Prefill implements Closable {
   #binding(slot: number): Binding {
     const known = this.#bindings.get(slot);
     if (known !== undefined) return known;
-    const binding = this.#owned.own(new Binding(this.#session));
-    this.#inputs.bind(binding, slot, 1, this.#chunkSize);
+    const binding = this.#owned.own(this.#makeBinding(slot));
     this.#bindings.set(slot, binding);
+    return binding;
+  }
+
+  #makeBinding(slot: number): Binding {
+    const binding = new Binding(this.#session);
+    this.#inputs.bind(binding, slot, 1, this.#chunkSize);
     return binding;
   }
 }

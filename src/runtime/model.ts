@@ -4,8 +4,9 @@
  */
 import type { Chunk, ChunkChoice } from '../sampler/decision.js';
 import type { SamplingSettings, TokenHistory } from '../sampler/settings.js';
+import type { TokenLogprobs } from '../sampler/token-sampling/token-logprobs.js';
 
-/** Some chunks of one prompt, to be written into the cache; no output is wanted from them. */
+/** Some chunks of one prompt, to be written into the cache; no output is wanted from them but their scores. */
 export interface PrefillPiece {
   /** Row of the cache. */
   readonly slot: number;
@@ -13,6 +14,16 @@ export interface PrefillPiece {
   readonly position: number;
   /** Token ids, a whole number of chunks. */
   readonly tokens: readonly number[];
+  /** Wanted log-probabilities; token models only. */
+  readonly scoring?: PieceScoring;
+}
+
+/** What is to be said of the tokens that follow those of a prefill piece. */
+export interface PieceScoring {
+  /** For each token of the piece the one that follows it in the prompt. */
+  readonly followers: readonly number[];
+  /** How many of the most probable tokens are wanted with each. */
+  readonly topCount: number;
 }
 
 /** One running request's turn in the batch: feed its last chunk, choose the next one. Row i uses slot i. */
@@ -48,6 +59,8 @@ export interface StepTimings {
 /** One entry for each decode row, in order: its choice, or the error that concerns this row alone. */
 export interface StepOutcome {
   readonly choices: readonly (ChunkChoice | Error)[];
+  /** For each prefill piece, in order, the followers' log-probabilities; left out where no piece wants them. */
+  readonly scores?: readonly (readonly TokenLogprobs[] | null)[];
   readonly timings: StepTimings;
 }
 

@@ -1,5 +1,6 @@
 /** What goes into the engine and what comes out of it: token ids only, never text. */
 import type { SamplingSettings } from '../sampler/settings.js';
+import type { TokenLogprobs } from '../sampler/token-sampling/token-logprobs.js';
 import type { TokenStatistics } from '../sampler/token-statistics.js';
 
 /** One text to be generated. A request with n choices is n of these that differ in `sampling.choice`. */
@@ -13,6 +14,11 @@ export interface GenerationRequest {
   readonly sampling: SamplingSettings;
   /** Ids that end the text wherever they appear in a chunk; empty to ignore the end of text. */
   readonly stopTokenIds: readonly number[];
+  /**
+   * Report the log-probability of each prompt token, and this many of the most probable tokens in its place, with the
+   * first chunk. Token models only; the whole prompt runs through the model then.
+   */
+  readonly promptLogprobs?: number;
 }
 
 /** Why a text ended by itself: a stop token, or the token limit. */
@@ -42,5 +48,9 @@ export interface ChunkEvent {
   readonly fallback: boolean;
   /** How fresh candidates agree with each token of the chunk, before it was cut; where the request asks for it. */
   readonly statistics?: readonly TokenStatistics[];
+  /** One entry for each of `tokens`, where the request asks for them. */
+  readonly logprobs?: readonly TokenLogprobs[];
+  /** In the first event, where the request asks for them: one entry for each prompt token that has one before it. */
+  readonly promptLogprobs?: readonly TokenLogprobs[];
   readonly timing: ChunkTiming;
 }

@@ -28,7 +28,7 @@ export async function runPlan(
     throw new Error(`the model answered ${outcome.choices.length} rows of ${stepPlan.decode.length}`);
   }
   const choices = outcome.choices.map(choice => checkedChoice(choice, model.chunkSize));
-  return { choices, timings: outcome.timings, modelMs: now() - startedMs };
+  return { ...outcome, choices, modelMs: now() - startedMs };
 }
 
 /** The error that a request's reader gets: one that is meant for users, or a sentence that hides one that is not. */
@@ -40,11 +40,15 @@ export function failureFor(error: unknown): CalmError {
 
 function toStepPlan(plan: SchedulePlan<Generation>): StepPlan {
   return {
-    prefill: plan.prefill.map(({ item, row, chunkCount }) => ({
-      slot: row,
-      position: item.cachedChunks,
-      tokens: item.promptPiece(chunkCount),
-    })),
+    prefill: plan.prefill.map(({ item, row, chunkCount }) => {
+      const scoring = item.pieceScoring(chunkCount);
+      return {
+        slot: row,
+        position: item.cachedChunks,
+        tokens: item.promptPiece(chunkCount),
+        ...(scoring ? { scoring } : {}),
+      };
+    }),
     decode: plan.decode.map(item => ({
       ...(item.history ? { history: item.history } : {}),
       // Whatever is pending before the last chunk is cached by this step's prefill.

@@ -1,5 +1,6 @@
 /** The words in which a sampler and a model talk: candidates go in, a chosen chunk comes out. */
 
+import type { TokenLogprobs } from './token-sampling/token-logprobs.js';
 import type { TokenStatistics } from './token-statistics.js';
 
 /** K token ids, K being the model's chunk size. */
@@ -14,6 +15,8 @@ export interface ChunkChoice {
   readonly fallback: boolean;
   /** For each token, where the settings ask for them. Their candidates are not counted among `draws`. */
   readonly statistics?: readonly TokenStatistics[];
+  /** For each token, where the settings ask for them; token models only. */
+  readonly logprobs?: readonly TokenLogprobs[];
 }
 
 /**
