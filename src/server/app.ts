@@ -8,6 +8,7 @@ import { allowOrigins } from './cors.js';
 import { describeError } from './errors.js';
 import { type ProbeAnswer, showHealth, showLiveness, showReadiness } from './health-routes.js';
 import { listModels, showModel } from './models-route.js';
+import { describeApi } from './openapi-document.js';
 import { RequestMonitor } from './request-monitor.js';
 import type { ServerEnv } from './request-signal.js';
 import { reportError, type ServerContext } from './server-context.js';
@@ -38,6 +39,9 @@ export function createApp(context: ServerContext): App {
     addRoute(app, 'POST', `${prefix}/detokenize`, context => answerDetokenize(context, server));
     addRoute(app, 'GET', `${prefix}/tokenizer_info`, context => answerTokenizerInfo(context, server));
     addRoute(app, 'GET', `${prefix}/version`, context => context.json({ version: readVersion() }));
+    addRoute(app, 'GET', `${prefix}/openapi.json`, context =>
+      context.json(describeApi({ hasKeys: (server.apiKeys ?? []).length > 0 })),
+    );
     addRoute(app, 'GET', `${prefix}/models`, context => context.json(listModels(server)));
     addRoute(app, 'GET', `${prefix}/models/:id{.+}`, context =>
       context.json(showModel(server, context.req.param('id') ?? '')),

@@ -49,7 +49,7 @@ const honouredFields = {
   temperature_law: optional(z.enum(TEMPERATURE_LAWS), quotedChoice(TEMPERATURE_LAWS)),
   chunk_statistics: optional(z.boolean(), 'true or false'),
   seed: optional(
-    z.number().min(-int64Limit).max(int64Limit).refine(Number.isInteger),
+    z.number().min(-int64Limit).max(int64Limit).refine(Number.isInteger).meta({ type: 'integer' }),
     'a whole number of at most 64 bits',
   ),
   n: optional(z.int().min(1).max(128), 'a whole number from 1 to 128'),
