@@ -5,6 +5,7 @@ import { RowDecision } from './calm-model-decision.js';
 import { Decode } from './calm-model-decode.js';
 import { CandidateDraw } from './calm-model-draw.js';
 import { type CacheSize, KvCache } from './kv-cache.js';
+import type { RowMemory } from './kv-cache-rows.js';
 import { Prefill } from './kv-cache-prefill.js';
 import type { CalmManifest } from './manifest.js';
 import type { DecodeRow, LanguageModel, StepOutcome, StepPlan } from './model.js';
@@ -45,6 +46,7 @@ export class CalmModel implements LanguageModel {
   readonly vocabSize: number;
   readonly contextChunks: number;
   readonly slotCount: number;
+  readonly rows: RowMemory | undefined;
   readonly #manifest: CalmManifest;
   readonly #noise: NoiseSource;
   readonly #exactDrawLimit: number;
@@ -69,6 +71,7 @@ export class CalmModel implements LanguageModel {
       const backbone = sessions.open('backbone');
       const decodeSession = options.fusedStep ? sessions.open('step') : backbone;
       this.#cache = own(new KvCache(sessions.environment, backbone.deviceAllocator, manifest, size));
+      this.rows = this.#cache.rows;
       const states = size.slots * manifest.backbone.hidden_size;
       const element = activationElementType(manifest);
       const hidden = own(new TensorBuffer(backbone.deviceAllocator, element, states));

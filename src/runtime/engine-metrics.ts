@@ -9,6 +9,7 @@ export interface EngineStats {
   readonly leasedSlots: number;
   readonly waiting: number;
   readonly running: number;
+  readonly prefixCacheBytes: number;
   /** Counters. */
   readonly steps: number;
   readonly failedSteps: number;
@@ -19,6 +20,9 @@ export interface EngineStats {
     readonly aborted: number;
     readonly error: number;
   };
+  /** Prompt tokens of requests that started, and those of them that were found in the prefix cache. */
+  readonly prefixQueriedTokens: number;
+  readonly prefixHitTokens: number;
   readonly prefillChunks: number;
   readonly generatedChunks: number;
   /** Tokens delivered, cut ones not counted. */
@@ -41,7 +45,7 @@ export interface EngineStats {
   readonly drawMs: number;
 }
 
-type Gauges = Pick<EngineStats, 'slotCount' | 'leasedSlots' | 'waiting' | 'running'>;
+type Gauges = Pick<EngineStats, 'slotCount' | 'leasedSlots' | 'waiting' | 'running' | 'prefixCacheBytes'>;
 
 /** What of a plan is counted. */
 interface PlannedWork {
@@ -56,6 +60,8 @@ export class EngineMetrics {
     steps: 0,
     failedSteps: 0,
     submitted: 0,
+    prefixQueriedTokens: 0,
+    prefixHitTokens: 0,
     prefillChunks: 0,
     generatedChunks: 0,
     generatedTokens: 0,
@@ -88,6 +94,12 @@ export class EngineMetrics {
     for (const { chunkCount } of plan.prefill) counters.prefillChunks += chunkCount;
     counters.slotMoves += plan.moves.length;
     counters.largestBatch = Math.max(counters.largestBatch, plan.decode.length);
+  }
+
+  /** A request started whose prompt was looked up in the prefix cache. */
+  prefixLookedUp(promptTokens: number, hitTokens: number): void {
+    this.#counters.prefixQueriedTokens += promptTokens;
+    this.#counters.prefixHitTokens += hitTokens;
   }
 
   modelReturned({ timings, modelMs }: RunOutcome): void {

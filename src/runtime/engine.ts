@@ -7,6 +7,7 @@ import { checkRequest, checkRoom } from './admission.js';
 import { EngineMetrics, type EngineStats } from './engine-metrics.js';
 import { type Ending, Generation } from './generation.js';
 import type { LanguageModel } from './model.js';
+import { PrefixReuse } from './prefix-cache-requests.js';
 import { alignPrompt, type PromptShape } from './prompt.js';
 import type { ChunkEvent, GenerationRequest } from './request.js';
 import { type SchedulePlan, type ScheduleState, SMALLEST_BUDGET, schedule } from './scheduler.js';
@@ -20,6 +21,8 @@ export interface EngineOptions {
   readonly maxWaiting?: number;
   /** Chunks of prompts prefilled between two decode steps, at least 3. Default 64. */
   readonly prefillChunksPerStep?: number;
+  /** Memory for beginnings of prompts that are kept for later ones. Default 0: none. */
+  readonly prefixCacheBytes?: number;
   /** The clock, in milliseconds. Default `performance.now`. */
   readonly now?: () => number;
 }
@@ -29,6 +32,8 @@ export class Engine {
   readonly #options: Required<EngineOptions>;
   readonly #promptShape: PromptShape;
   readonly #slots: SlotTable;
+  /** Null where no beginnings of prompts are kept. */
+  readonly #prefixes: PrefixReuse<Generation> | null;
   readonly #metrics = new EngineMetrics();
   /** In order of arrival. */
   readonly #waiting = new Set<Generation>();
@@ -38,7 +43,7 @@ export class Engine {
 
   /** Takes the model over: `close` closes it. */
   constructor(model: LanguageModel, options: EngineOptions) {
-    const defaults = { maxWaiting: 512, prefillChunksPerStep: 64, now: () => performance.now() };
+    const defaults = { maxWaiting: 512, prefixCacheBytes: 0, prefillChunksPerStep: 64, now: () => performance.now() };
     this.#options = { ...defaults, ...options };
     if (this.#options.prefillChunksPerStep < SMALLEST_BUDGET) {
       throw new CalmError('bad_usage', `prefillChunksPerStep must be at least ${SMALLEST_BUDGET}.`);
@@ -47,6 +52,7 @@ export class Engine {
     const { chunkSize, vocabSize, contextChunks } = model;
     this.#promptShape = { chunkSize, vocabSize, contextChunks, bosTokenId: options.bosTokenId };
     this.#slots = new SlotTable(model.slotCount);
+    this.#prefixes = PrefixReuse.open(model, this.#options.prefixCacheBytes);
   }
 
   /** Throws the error with which `submit` would refuse `choices` requests like this one; starts nothing. */
@@ -79,6 +85,7 @@ export class Engine {
       leasedSlots: this.#slots.leasedCount,
       waiting: this.#waiting.size,
       running: this.#running.size,
+      prefixCacheBytes: this.#prefixes?.bytes ?? 0,
     });
   }
 
@@ -122,13 +129,16 @@ export class Engine {
   async #step(): Promise<void> {
     const plan = schedule(this.#state(), this.#options);
     this.#occupy(plan);
-    const outcome = await runPlan(this.#model, plan, this.#options.now);
+    const outcome = await runPlan(this.#model, plan, this.#options.now, () => {
+      this.#prefixes?.restore(plan.admitted);
+    });
     this.#settle(plan, outcome);
   }
 
   #state(): ScheduleState<Generation> {
     const running = [...this.#running].map(item => ({ item, row: item.lease.row }));
-    return { waiting: this.#waiting, running, slotCount: this.#slots.slotCount };
+    const waiting = this.#prefixes?.match(this.#waiting) ?? this.#waiting;
+    return { waiting, running, slotCount: this.#slots.slotCount };
   }
 
   /** Gives every request of the plan the row that it has there. */
@@ -138,6 +148,7 @@ export class Engine {
       item.start(this.#slots.lease(row), this.#options.now());
       this.#waiting.delete(item);
       this.#running.add(item);
+      if (this.#prefixes) this.#metrics.prefixLookedUp(item.request.promptTokens.length, item.reusedTokens);
     }
     this.#metrics.stepPlanned(plan);
   }
@@ -149,6 +160,7 @@ export class Engine {
       item.cachedChunks += chunkCount;
       item.scored(outcome.scores?.[index] ?? []);
     }
+    this.#prefixes?.store(plan.prefill);
     const nowMs = this.#options.now();
     for (const [row, generation] of plan.decode.entries()) {
       if (generation.status.kind === 'finished') continue;

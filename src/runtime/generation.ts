@@ -47,7 +47,10 @@ export class Generation {
   /** Chunks generated. */
   step = 0;
 
-  readonly #promptTokens: readonly number[];
+  /** The prompt on chunk borders. */
+  readonly promptTokens: readonly number[];
+  /** Prompt tokens, BOS that alignment added not counted, whose keys and values were there when it started. */
+  reusedTokens = 0;
   readonly #promptChunks: number;
   readonly #chunkSize: number;
   readonly #stopTokenIds: ReadonlySet<number>;
@@ -69,7 +72,7 @@ export class Generation {
     if (signal?.aborted) throw abortedError();
     this.request = input.request;
     this.stream = new ChunkStream(input.onLeave);
-    this.#promptTokens = input.promptTokens;
+    this.promptTokens = input.promptTokens;
     this.#chunkSize = input.chunkSize;
     this.#promptChunks = input.promptTokens.length / input.chunkSize;
     this.#lastChunk = input.promptTokens.slice(-input.chunkSize);
@@ -120,7 +123,12 @@ export class Generation {
   /** Ids of the next `chunkCount` prompt chunks that are not cached. */
   promptPiece(chunkCount: number): readonly number[] {
     const start = this.cachedChunks * this.#chunkSize;
-    return this.#promptTokens.slice(start, start + chunkCount * this.#chunkSize);
+    return this.promptTokens.slice(start, start + chunkCount * this.#chunkSize);
+  }
+
+  /** Whether every chunk of the prompt must run through the model, even where its keys and values are kept. */
+  get needsWholePrompt(): boolean {
+    return this.request.promptLogprobs !== undefined;
   }
 
   /** What is wanted of the same piece beside the cache; undefined for nothing. */
@@ -128,7 +136,7 @@ export class Generation {
     const topCount = this.request.promptLogprobs;
     if (topCount === undefined) return undefined;
     const start = this.cachedChunks * this.#chunkSize + 1;
-    return { followers: this.#promptTokens.slice(start, start + chunkCount * this.#chunkSize), topCount };
+    return { followers: this.promptTokens.slice(start, start + chunkCount * this.#chunkSize), topCount };
   }
 
   /** Keeps what the model said of a piece's followers until the first chunk is handed over. */
@@ -141,6 +149,8 @@ export class Generation {
     if (this.#status.kind !== 'waiting') throw new Error(`a ${this.#status.kind} request cannot start`);
     this.#status = { kind: 'running', lease };
     this.#queuedMs = nowMs - this.#submittedMs;
+    const addedBos = this.promptTokens.length - this.request.promptTokens.length;
+    this.reusedTokens = Math.max(0, this.cachedChunks * this.#chunkSize - addedBos);
   }
 
   /** Waiting or running -> finished: gives the slot back and closes the stream. False where it was finished before. */
@@ -169,6 +179,7 @@ export class Generation {
       ...delivered,
       ...(choice.logprobs ? { logprobs: choice.logprobs.slice(0, delivered.tokens.length) } : {}),
       ...(this.#promptLogprobs ? { promptLogprobs: this.#promptLogprobs } : {}),
+      reusedPromptTokens: this.reusedTokens,
       draws: choice.draws,
       fallback: choice.fallback,
       ...(choice.statistics ? { statistics: choice.statistics } : {}),

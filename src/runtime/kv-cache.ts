@@ -1,5 +1,6 @@
 /** The keys and values of all slots: one pair of buffers a layer, which the graphs read and extend in place. */
 import { CalmError } from '../errors.js';
+import { CacheRows, type RowMemory } from './kv-cache-rows.js';
 import type { Manifest } from './manifest.js';
 import type { Binding } from './ort/binding.js';
 import { byteLength, type ElementType } from './ort/element-type.js';
@@ -76,6 +77,7 @@ export class KvCache implements Closable {
   readonly #views = new Map<string, CacheView>();
   readonly #owned = new HandleStack();
   #copy: TensorCopy | null = null;
+  #rows: RowMemory | undefined;
 
   constructor(environment: OrtEnvironment, allocator: Allocator, manifest: Manifest, size: CacheSize) {
     const { layers, kv_heads, head_size } = manifest.backbone;
@@ -119,7 +121,19 @@ export class KvCache implements Closable {
     return this.#copy.copy(this.#view(from, 1), this.#view(to, 1));
   }
 
+  /** Its rows, to copy parts of them out and in; undefined where they do not lie in CPU memory. */
+  get rows(): RowMemory | undefined {
+    if (this.#buffers[0]?.memory.device !== 'cpu') return undefined;
+    const [kvHeads, contextChunks, headSize] = this.#rowShape;
+    this.#rows ??= new CacheRows(
+      this.#buffers.map(buffer => new Float64Array(buffer.view)),
+      { kvHeads, contextChunks, wordsPerHead: byteLength(this.#elementType, [headSize]) / 8 },
+    );
+    return this.#rows;
+  }
+
   close(): void {
+    this.#rows = undefined;
     this.#views.clear();
     this.#owned.close();
   }

@@ -3,6 +3,7 @@
  * one chosen chunk. A token model is a model with chunk size 1.
  */
 import type { Chunk, ChunkChoice } from '../sampler/decision.js';
+import type { RowMemory } from './kv-cache-rows.js';
 import type { SamplingSettings, TokenHistory } from '../sampler/settings.js';
 import type { TokenLogprobs } from '../sampler/token-sampling/token-logprobs.js';
 
@@ -73,6 +74,8 @@ export interface LanguageModel {
   readonly contextChunks: number;
   /** Rows of the cache. */
   readonly slotCount: number;
+  /** The rows in CPU memory, to keep parts of them; left out where they lie on a device. */
+  readonly rows?: RowMemory | undefined;
   /** Runs one step. Rejects only where the whole step failed; the cache rows of the plan are then undefined. */
   step(plan: StepPlan): Promise<StepOutcome>;
   /** Copies the first `chunks` chunks of a cache row onto another row. */

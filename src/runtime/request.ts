@@ -42,6 +42,8 @@ export interface ChunkEvent {
   readonly finishReason: FinishReason | null;
   /** The stop token, where one ended the text. */
   readonly stopTokenId?: number;
+  /** Tokens of the prompt that were not computed again, as their keys and values were kept from another prompt. */
+  readonly reusedPromptTokens: number;
   /** Candidates that were looked at for this chunk. */
   readonly draws: number;
   /** True where the sampler fell back to a weaker law than the one asked for. */

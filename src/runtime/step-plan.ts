@@ -11,18 +11,20 @@ export interface RunOutcome extends StepOutcome {
 }
 
 /**
- * Copies rows as the schedule says, then runs the model's step. Reads everything from the requests before it first
+ * Copies rows as the schedule says, calls `afterMoves`, then runs the model's step. Reads everything from the requests before it first
  * waits. Answers of a wrong shape become errors of their row; rejects where the step as a whole failed.
  */
 export async function runPlan(
   model: LanguageModel,
   plan: SchedulePlan<Generation>,
   now: () => number,
+  afterMoves: () => void = () => {},
 ): Promise<RunOutcome> {
   const startedMs = now();
   const stepPlan = toStepPlan(plan);
   const copies = plan.moves.map(({ item, from, to }) => ({ from, to, chunks: item.cachedChunks }));
   for (const { from, to, chunks } of copies) await model.moveSlot(from, to, chunks);
+  afterMoves();
   const outcome = await model.step(stepPlan);
   if (outcome.choices.length !== stepPlan.decode.length) {
     throw new Error(`the model answered ${outcome.choices.length} rows of ${stepPlan.decode.length}`);

@@ -8,6 +8,7 @@ import { TokenSampler } from '../sampler/token-sampling/token-sampler.js';
 import { uniformAt } from '../sampler/uniform.js';
 import { readChunk } from './calm-model-draw.js';
 import { type CacheSize, KvCache } from './kv-cache.js';
+import type { RowMemory } from './kv-cache-rows.js';
 import { CacheInputs } from './kv-cache-inputs.js';
 import { Prefill } from './kv-cache-prefill.js';
 import type { TokenManifest } from './manifest.js';
@@ -30,6 +31,7 @@ export class TokenModel implements LanguageModel {
   readonly vocabSize: number;
   readonly contextChunks: number;
   readonly slotCount: number;
+  readonly rows: RowMemory | undefined;
   readonly #sessions: PackageSessions;
   readonly #manifest: TokenManifest;
   readonly #session: Session;
@@ -62,6 +64,7 @@ export class TokenModel implements LanguageModel {
       this.#session = sessions.open('step');
       const host = this.#session.hostAllocator;
       this.#cache = own(new KvCache(sessions.environment, backbone.deviceAllocator, manifest, size));
+      this.rows = this.#cache.rows;
       this.#prefill = own(new Prefill(backbone, this.#cache, 1));
       this.#inputs = own(new CacheInputs(host, this.#cache, size.slots));
       this.#inverseTemperature = own(new TensorBuffer(host, 'float32', size.slots));

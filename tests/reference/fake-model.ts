@@ -3,8 +3,9 @@
  * everything that the row's cache holds up to the position: a mixed-up slot, a wrong position or a copy onto a live
  * row changes the text. What nobody may read is poisoned.
  */
-import type { LanguageModel, StepOutcome, StepPlan } from '../../src/runtime/model.js';
-import type { Chunk, ChunkChoice } from '../../src/sampler/decision.js';
+import type { RowMemory } from '../../src/runtime/kv-cache-rows.js';
+import type { LanguageModel, OpenDecision, StepOutcome, StepPlan } from '../../src/runtime/model.js';
+import type { Chunk, ChunkChoice, ChunkDecision } from '../../src/sampler/decision.js';
 import type { SamplingSettings } from '../../src/sampler/settings.js';
 import { startDecision } from '../../src/sampler/start-decision.js';
 import { uniformAt } from '../../src/sampler/uniform.js';
@@ -37,7 +38,11 @@ export class FakeModel implements LanguageModel {
   duringStep: (plan: StepPlan) => void | Promise<void> = () => {};
   /** May replace a row's choice. */
   alterChoice: (choice: ChunkChoice, row: number, plan: StepPlan) => ChunkChoice | Error = choice => choice;
+  /** Candidates that a row gets in one step; a decision that wants more stays open. */
+  drawsPerRow = Number.POSITIVE_INFINITY;
   isClosed = false;
+  /** What of the cache can be kept: a chunk is its tokens and whether it was alone. */
+  readonly rows: RowMemory;
   readonly #cache: (CachedChunk | undefined)[][];
   #isBusy = false;
 
@@ -49,6 +54,11 @@ export class FakeModel implements LanguageModel {
     this.#cache = Array.from({ length: shape.slotCount }, () =>
       new Array(shape.contextChunks).fill(undefined),
     );
+    this.rows = {
+      wordsPerChunk: shape.chunkSize + 1,
+      save: (row, position, target) => this.#save(row, position, target),
+      restore: (source, row, position, chunks) => this.#restore(source, row, position, chunks),
+    };
   }
 
   async step(plan: StepPlan): Promise<StepOutcome> {
@@ -63,8 +73,13 @@ export class FakeModel implements LanguageModel {
       }
       const choices = plan.decode.map((row, slot) => {
         this.#write(slot, row.position, row.chunk, false);
-        const choice = fakeChoice(this, this.#history(slot, row.position + 1), row.sampling, row.step);
-        return this.alterChoice(choice, slot, plan);
+        const history = this.#history(slot, row.position + 1);
+        const decision =
+          row.open instanceof FakeDecision
+            ? row.open
+            : new FakeDecision(this, history, row.sampling, row.step);
+        const choice = decision.draw(this.drawsPerRow, history);
+        return choice ? this.alterChoice(choice, slot, plan) : decision;
       });
       return { choices, timings: { prefillMs: 0, decodeMs: 0, drawMs: 0, nativeCallCount: 1 } };
     } finally {
@@ -86,6 +101,22 @@ export class FakeModel implements LanguageModel {
   close(): void {
     if (this.#isBusy || this.isClosed) throw new Error('closed while busy, or twice');
     this.isClosed = true;
+  }
+
+  #save(row: number, position: number, target: Float64Array): void {
+    const { wordsPerChunk } = this.rows;
+    const kept = this.#history(row, position + target.length / wordsPerChunk).slice(position);
+    for (const [i, { tokens, alone }] of kept.entries()) {
+      target.set([...tokens, alone ? 1 : 0], i * wordsPerChunk);
+    }
+  }
+
+  #restore(source: Float64Array, row: number, position: number, chunks: number): void {
+    const { wordsPerChunk } = this.rows;
+    for (let i = 0; i < chunks; i += 1) {
+      const words = [...source.subarray(i * wordsPerChunk, (i + 1) * wordsPerChunk)];
+      this.#write(row, position + i, words.slice(0, -1), words.at(-1) === 1);
+    }
   }
 
   #begin(): void {
@@ -117,19 +148,56 @@ export function fakeChoice(
   sampling: SamplingSettings,
   step: number,
 ): ChunkChoice {
-  const hash = hashOf(history);
-  const { seed, choice } = sampling;
-  let drawn = 0;
-  const decision = startDecision(sampling, step);
-  let wish = decision.next([]);
-  while (!wish.done) {
-    const candidates = Array.from({ length: wish.value }, () => {
-      const outcome = Math.floor(16 * uniformAt({ seed, choice, step, stream: drawn++ }) ** 2);
-      return Array.from({ length: shape.chunkSize }, (_, i) => mix(mix(hash, outcome), i) % shape.vocabSize);
-    });
-    wish = decision.next(candidates);
+  return new FakeDecision(shape, history, sampling, step).draw(Number.POSITIVE_INFINITY, history)!;
+}
+
+/** A decision under way. It remembers its history's hash: to be gone on with on another row's cache is an error. */
+class FakeDecision implements OpenDecision {
+  readonly kind = 'open';
+  readonly #shape: { readonly chunkSize: number; readonly vocabSize: number };
+  readonly #hash: number;
+  readonly #sampling: SamplingSettings;
+  readonly #step: number;
+  readonly #decision: ChunkDecision;
+  #wish: IteratorResult<number, ChunkChoice>;
+  #given: Chunk[] = [];
+  #drawn = 0;
+
+  constructor(
+    shape: { readonly chunkSize: number; readonly vocabSize: number },
+    history: readonly CachedChunk[],
+    sampling: SamplingSettings,
+    step: number,
+  ) {
+    this.#shape = shape;
+    this.#hash = hashOf(history);
+    this.#sampling = sampling;
+    this.#step = step;
+    this.#decision = startDecision(sampling, step);
+    this.#wish = this.#decision.next([]);
   }
-  return wish.value;
+
+  /** Draws at most so many candidates; the choice, or null where it wants more. */
+  draw(most: number, history: readonly CachedChunk[]): ChunkChoice | null {
+    if (hashOf(history) !== this.#hash) throw new Error('a decision was gone on with after another text');
+    for (let i = 0; i < most && !this.#wish.done; i += 1) {
+      this.#given.push(this.#candidate());
+      if (this.#given.length < this.#wish.value) continue;
+      const given = this.#given;
+      this.#given = [];
+      this.#wish = this.#decision.next(given);
+    }
+    return this.#wish.done ? this.#wish.value : null;
+  }
+
+  #candidate(): Chunk {
+    const { seed, choice } = this.#sampling;
+    const uniform = uniformAt({ seed, choice, step: this.#step, stream: this.#drawn });
+    this.#drawn += 1;
+    const outcome = Math.floor(16 * uniform ** 2);
+    const { chunkSize, vocabSize } = this.#shape;
+    return Array.from({ length: chunkSize }, (_, i) => mix(mix(this.#hash, outcome), i) % vocabSize);
+  }
 }
 
 /** A list of ids as chunks. */
