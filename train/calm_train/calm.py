@@ -1,4 +1,4 @@
-"""`python -m calm_train.calm --config ...`: trains backbone and energy head on a frozen autoencoder (paper 3)."""
+"""`python -m calm_train.calm --config ...`: trains backbone and head on a frozen autoencoder (paper 3)."""
 
 from dataclasses import asdict
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from calm_train.brier import brier_lm_with_error
+from calm_train.calm_training import CalmTraining
 from calm_train.checkpoint import (
     COMMON,
     LLAMA,
@@ -17,12 +18,12 @@ from calm_train.checkpoint import (
 )
 from calm_train.config import Config, parse_command_line
 from calm_train.data import Mixture, Special, held_out_documents
-from calm_train.energy_training import EnergyTraining
 from calm_train.evaluate import batch_documents, brier_positions, held_out_energy
 from calm_train.flops import calm_training_flops
 from calm_train.loop import Hooks, Loop
 from calm_train.models.backbone import BackboneShape
 from calm_train.models.calm import Calm, CalmShape
+from calm_train.models.heads import HeadShape
 from calm_train.precision import mixed_precision
 from calm_train.vocabulary import Vocabulary
 
@@ -39,8 +40,8 @@ def build(config: Config, vocabulary: Vocabulary) -> Calm:
         num_attention_heads=section.num_attention_heads,
         num_key_value_heads=section.num_attention_heads,
     )
-    shape = CalmShape(backbone, section.noise_size, section.num_mlp_layers)
-    return Calm(shape, load_autoencoder(config.run / "autoencoder"))
+    head = HeadShape(section.head, section.noise_size, section.num_mlp_layers, section.head_steps)
+    return Calm(CalmShape(backbone, head), load_autoencoder(config.run / "autoencoder"))
 
 
 def checkpoint_config(config: Config, model: Calm, vocabulary: Vocabulary, facts: dict) -> dict:
@@ -48,16 +49,15 @@ def checkpoint_config(config: Config, model: Calm, vocabulary: Vocabulary, facts
     flops = calm_training_flops(
         model.shape.backbone,
         autoencoder,
-        section.noise_size,
-        section.num_mlp_layers,
+        model.shape.head,
         section.num_samples,
         section.row_chunks,
         facts["tokens"] // config.patch_size,
         section.auxiliary_weight > 0,
     )
     own = {
-        "architectures": ["EnergyTransformer"],
-        "model_type": "energy",
+        "architectures": [f"{section.head.capitalize()}Transformer"],
+        "model_type": section.head,
         "ae_path": "../autoencoder",
         "patch_size": config.patch_size,
         "latent_size": autoencoder.latent_size,
@@ -68,6 +68,8 @@ def checkpoint_config(config: Config, model: Calm, vocabulary: Vocabulary, facts
     }
     names = ("noise_size", "num_mlp_layers", "num_samples", "beta", "max_position_embeddings")
     shape = asdict(model.shape.backbone) | {name: getattr(section, name) for name in names}
+    if section.head != "energy":
+        own["num_inference_steps"] = model.shape.head.steps
     return COMMON | LLAMA | special_ids(vocabulary) | shape | own
 
 
@@ -79,7 +81,7 @@ def main() -> None:
     vocabulary = Vocabulary.load(config.run / "tokenizer")
     special = Special.of(vocabulary, config.patch_size)
     model = build(config, vocabulary)
-    training = EnergyTraining(model, section).to(section.device)
+    training = CalmTraining(model, section).to(section.device)
     shards = config.run / "shards"
     mixture = Mixture(shards, set(config.data.mix) | set(config.data.final_mix), special, section.seed)
     documents = held_out_documents(
@@ -98,7 +100,9 @@ def main() -> None:
         # The same draws each time, so that two evaluations differ by the model alone.
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            energy = held_out_energy(model, held_out, section.num_samples, section.beta)
+            # A draw of the other heads costs up to a hundred times as much; two are enough for an unbiased score.
+            samples = section.num_samples if section.head == "energy" else 2
+            energy = held_out_energy(model, held_out, samples, section.beta)
             score, error = brier_lm_with_error(brier_positions(model, documents, special.eos, 128))
         return {"held_out_energy": energy, "brier_lm": score, "brier_lm_error": error}
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from calm_train.models.autoencoder import Autoencoder, AutoencoderShape
 from calm_train.models.backbone import BackboneShape
 from calm_train.models.calm import Calm, CalmShape
+from calm_train.models.heads import HeadShape
 from calm_train.models.llama import Llama
 from calm_train.vocabulary import CONFIG_FILE, RANKS_FILE, Vocabulary
 
@@ -89,7 +90,10 @@ def load_autoencoder(folder: Path) -> Autoencoder:
 
 def load_calm(folder: Path, autoencoder: Path) -> Calm:
     config = read_config(folder)
-    shape = CalmShape(backbone_shape(config), config["noise_size"], config["num_mlp_layers"])
+    head = HeadShape(
+        config["model_type"], config["noise_size"], config["num_mlp_layers"], config.get("num_inference_steps", 0)
+    )
+    shape = CalmShape(backbone_shape(config), head)
     model = Calm(shape, Autoencoder(autoencoder_shape(read_config(autoencoder))))
     model.load_state_dict(load_file(folder / WEIGHTS))
     return model.eval()

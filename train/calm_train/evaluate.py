@@ -10,7 +10,6 @@ from torch import Tensor
 from calm_train.brier import brier_terms
 from calm_train.energy import energy_loss, expected_distance
 from calm_train.models.calm import Calm
-from calm_train.models.energy_head import draw_noise
 
 NGRAM = 4
 
@@ -48,10 +47,10 @@ def batch_documents(documents: list[np.ndarray]) -> Batch:
 
 @torch.no_grad()
 def held_out_energy(model: Calm, batch: Batch, num_samples: int, beta: float) -> float:
-    """Mean energy loss over all predicted chunks of the batch."""
+    """Mean energy loss over all predicted chunks of the batch: a proper score of any head's draws."""
     hidden = model.hidden(batch.chunks[:, :-1])[batch.valid[:, 1:]]
     mean, log_std = model.ae_model.encode(batch.chunks[:, 1:][batch.valid[:, 1:]])
-    samples = model.latents(hidden, draw_noise(num_samples, len(hidden), model.shape.noise_size, device=hidden.device))
+    samples = model.draw_latents(hidden, num_samples)
     return float(energy_loss(samples, expected_distance(samples, mean, log_std, beta), beta).mean())
 
 

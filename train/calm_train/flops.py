@@ -5,6 +5,8 @@ Norms, activations and the optimizer are left out (below one percent at these wi
 
 from calm_train.models.autoencoder import AutoencoderShape
 from calm_train.models.backbone import BackboneShape
+from calm_train.models.denoiser import TIME_FREQUENCIES
+from calm_train.models.heads import HeadShape
 
 
 def encoder_forward(shape: AutoencoderShape) -> int:
@@ -36,11 +38,35 @@ def embed_forward(h: int, patch_size: int) -> int:
     return 2 * (patch_size * h * 2 * h + 2 * h * h)
 
 
-def head_forward(h: int, noise: int, latent: int, blocks: int, samples: int) -> int:
+def energy_forward(h: int, noise: int, latent: int, blocks: int, samples: int) -> int:
     """FLOPs of the energy head for one chunk; what only sees the hidden state is counted once."""
     once = h * h + blocks * h * h
     each = noise * h + blocks * (h * h + h * h + 2 * h * h + h * h) + h * h + h * latent
     return 2 * (once + samples * each)
+
+
+def denoiser_forward(h: int, latent: int, outputs: int, blocks: int, times: int, samples: int) -> int:
+    """FLOPs of one evaluation of the flow or diffusion network for one chunk, `times` of them with a time of their
+    own: those share the modulation. The embedding of the hidden state is counted once a chunk by the caller."""
+    modulation = 2 * TIME_FREQUENCIES * h + h * h + blocks * 3 * h * h + 2 * h * h
+    each = latent * h + blocks * 2 * h * h + h * outputs
+    return 2 * (times * modulation + samples * each)
+
+
+def head_training_forward(shape: HeadShape, h: int, latent: int, samples: int) -> int:
+    """FLOPs of the forward pass that one chunk's loss takes. Every flow or diffusion sample has its own time."""
+    if shape.kind == "energy":
+        return energy_forward(h, shape.noise_size, latent, shape.num_mlp_layers, samples)
+    outputs = latent * (2 if shape.kind == "diffusion" else 1)
+    return 2 * h * h + denoiser_forward(h, latent, outputs, shape.num_mlp_layers, samples, samples)
+
+
+def head_sampling_forward(shape: HeadShape, h: int, latent: int, samples: int) -> int:
+    """FLOPs to draw `samples` latents of one chunk, all steps included."""
+    if shape.kind == "energy":
+        return energy_forward(h, shape.noise_size, latent, shape.num_mlp_layers, samples)
+    outputs = latent * (2 if shape.kind == "diffusion" else 1)
+    return 2 * h * h + shape.evaluations * denoiser_forward(h, latent, outputs, shape.num_mlp_layers, 1, samples)
 
 
 def autoencoder_training_flops(shape: AutoencoderShape, chunks: int) -> int:
@@ -50,17 +76,16 @@ def autoencoder_training_flops(shape: AutoencoderShape, chunks: int) -> int:
 def calm_training_flops(
     backbone: BackboneShape,
     autoencoder: AutoencoderShape,
-    noise: int,
-    blocks: int,
+    head: HeadShape,
     samples: int,
     row_chunks: int,
     chunks: int,
     auxiliary: bool,
 ) -> int:
-    """FLOPs of the energy training itself: frozen encoder forward only, all head samples, auxiliary loss."""
+    """FLOPs of the training of backbone and head: frozen encoder forward only, all head samples, auxiliary loss."""
     h, k = backbone.hidden_size, autoencoder.patch_size
     learned = backbone_forward(backbone, row_chunks) + embed_forward(h, k)
-    learned += head_forward(h, noise, autoencoder.latent_size, blocks, samples)
+    learned += head_training_forward(head, h, autoencoder.latent_size, samples)
     if auxiliary:
         learned += 2 * (k * h * h + k * h * backbone.vocab_size)
     return chunks * (3 * learned + encoder_forward(autoencoder))

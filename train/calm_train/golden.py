@@ -1,8 +1,9 @@
 """`python -m calm_train.golden --config ...`: records what PyTorch computes, for the server to be compared with.
 
 Everything in fp32. All tensors agree in B rows and S chunks:
-  input_ids [B, S*K]; hidden [B, S, h]; noise [B, S, noise]; latent [B, S, latent]; logits [B, S, K, V];
-  tokens [B, S, K]; ae_mean, ae_log_std [B, S, latent] of the input;
+  input_ids [B, S*K]; hidden [B, S, h]; noise [B, S, ...] as the head draws it; latent [B, S, latent];
+  logits [B, S, K, V]; tokens [B, S, K]; ae_mean, ae_log_std [B, S, latent] of the input;
+energy head only:
   rollout_prompt [1, 3K], rollout_noise [1, steps, noise], rollout_tokens [1, steps*K]: one draw a step at T = 1.
 """
 
@@ -14,7 +15,6 @@ from calm_train.checkpoint import load_calm
 from calm_train.config import parse_command_line
 from calm_train.data import Special, held_out_documents
 from calm_train.models.calm import Calm
-from calm_train.models.energy_head import draw_noise
 from calm_train.vocabulary import Vocabulary
 
 ROWS, MAX_CHUNKS, ROLLOUT_STEPS = 2, 12, 6
@@ -30,14 +30,12 @@ def record(model: Calm, chunks: Tensor, special: Special) -> dict[str, Tensor]:
     mean, log_std = model.ae_model.encode(chunks)
     for seed in range(100):
         generator = torch.Generator().manual_seed(seed)
-        noise = draw_noise(*chunks.shape[:2], model.shape.noise_size, generator=generator)
+        noise = model.head.draw_noise(*chunks.shape[:2], generator=generator)
         latent = model.latents(hidden, noise[None])[0]
         logits = model.ae_model.decode(latent)
-        prompt = chunks[:1, :3]
-        rollout_noise = draw_noise(1, ROLLOUT_STEPS, model.shape.noise_size, generator=generator)
-        rollout = roll_out(model, prompt, rollout_noise, special.eos)
+        rollout = record_rollout(model, chunks[:1, :3], special.eos, generator)
         if margin(logits) > MARGIN and rollout is not None:
-            return {
+            return rollout | {
                 "input_ids": chunks.flatten(1),
                 "hidden": hidden,
                 "noise": noise,
@@ -46,11 +44,19 @@ def record(model: Calm, chunks: Tensor, special: Special) -> dict[str, Tensor]:
                 "tokens": logits.argmax(-1),
                 "ae_mean": mean,
                 "ae_log_std": log_std,
-                "rollout_prompt": prompt.flatten(1),
-                "rollout_noise": rollout_noise,
-                "rollout_tokens": rollout.flatten(1),
             }
     raise SystemExit("no noise leaves every argmax a clear margin; is the autoencoder trained?")
+
+
+def record_rollout(model: Calm, prompt: Tensor, eos: int, generator: torch.Generator) -> dict[str, Tensor] | None:
+    """None when the draw is of no use for a comparison; empty for heads whose roll-outs are not compared."""
+    if model.shape.head.kind != "energy":
+        return {}
+    noise = model.head.draw_noise(1, ROLLOUT_STEPS, generator=generator)
+    tokens = roll_out(model, prompt, noise, eos)
+    if tokens is None:
+        return None
+    return {"rollout_prompt": prompt.flatten(1), "rollout_noise": noise, "rollout_tokens": tokens.flatten(1)}
 
 
 def roll_out(model: Calm, prompt: Tensor, noise: Tensor, eos: int) -> Tensor | None:

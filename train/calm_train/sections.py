@@ -72,10 +72,17 @@ class CalmSection(OptimSection):
     intermediate_size: int = 704
     num_hidden_layers: int = 6
     num_attention_heads: int = 4
+    # energy, flow or diffusion. `head_steps` is how many steps a draw takes: 0 means as many as published.
+    head: str = "energy"
+    head_steps: int = 0
     num_mlp_layers: int = 2
     noise_size: int = 64
     max_position_embeddings: int = 512
     num_samples: int = 8
+    # Draws from the autoencoder's posterior that the energy loss averages over: 0 means the expectation itself.
+    posterior_samples: int = 0
+    # Diffusion head: how much more the steps of high noise may weigh than the others. The published loss has 1.
+    largest_weight: float = 1.0
     beta: float = 1.0
     dropout: float = 0.05
     auxiliary_weight: float = 1.0

@@ -4,6 +4,7 @@ import torch
 from calm_train.models.autoencoder import Autoencoder, AutoencoderShape
 from calm_train.models.backbone import BackboneShape
 from calm_train.models.calm import Calm, CalmShape
+from calm_train.models.heads import HeadShape
 
 torch.set_num_threads(1)
 
@@ -26,7 +27,7 @@ def calm(autoencoder: Autoencoder) -> Calm:
         num_attention_heads=2,
         num_key_value_heads=2,
     )
-    model = Calm(CalmShape(backbone, noise_size=8, num_mlp_layers=2), autoencoder).eval()
+    model = Calm(CalmShape(backbone, HeadShape("energy", noise_size=8, num_mlp_layers=2)), autoencoder).eval()
     # A head whose last layer is still zero would make every comparison trivially equal.
     torch.nn.init.normal_(model.mlp_generator.final_layer.output.weight, std=0.3)
     return model

@@ -119,6 +119,24 @@ def test_a_finished_run_resumes_into_its_end(run: Path, capsys: pytest.CaptureFi
     assert "resumed at step" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("head", "steps"), [("flow", 10), ("diffusion", 20)])
+def test_other_heads_train_into_checkpoints_of_their_own(run: Path, tmp_path: Path, head: str, steps: int):
+    for part in ("tokenizer", "shards", "autoencoder"):
+        (tmp_path / part).symlink_to(run / part)
+    settings = f"--run {tmp_path} --head {head} --head-steps {steps} --num-samples 2 --steps 30"
+    call(calm, run.parent / "toy.toml", *settings.split())
+    config = json.loads((tmp_path / "checkpoint" / "config.json").read_text())
+    assert config["architectures"] == [f"{head.capitalize()}Transformer"]
+    assert (config["model_type"], config["num_inference_steps"]) == (head, steps)
+    call(golden, run.parent / "toy.toml", "--run", str(tmp_path))
+    recorded = load_file(tmp_path / "golden.safetensors")
+    assert recorded["noise"].shape[2:] == ((16,) if head == "flow" else (21, 16))
+    model = load_calm(tmp_path / "checkpoint", tmp_path / "autoencoder")
+    with torch.no_grad():
+        latent = model.latents(recorded["hidden"], recorded["noise"][None])[0]
+    torch.testing.assert_close(latent, recorded["latent"], rtol=1e-3, atol=1e-3)
+
+
 def test_sample_prints_stories(run: Path, capsys: pytest.CaptureFixture):
     call(sample, run.parent / "toy.toml", "--prompt", "Once upon")
     stories = [part for part in capsys.readouterr().out.split("\n---\n") if part.strip()]

@@ -2,13 +2,22 @@
 
 import pytest
 
-from calm_train.flops import backbone_forward, calm_training_flops, decoder_forward, embed_forward, head_forward
+from calm_train.flops import (
+    backbone_forward,
+    calm_training_flops,
+    decoder_forward,
+    embed_forward,
+    head_sampling_forward,
+    head_training_forward,
+)
 from calm_train.models.autoencoder import AutoencoderShape
 from calm_train.models.backbone import BackboneShape
+from calm_train.models.heads import HeadShape
 
 AUTOENCODER = AutoencoderShape(
     vocab_size=128257, patch_size=4, hidden_size=512, intermediate_size=1280, latent_size=128
 )
+HEAD = HeadShape("energy", noise_size=64, num_mlp_layers=4)
 
 
 def backbone(hidden: int, inner: int, layers: int = 16) -> BackboneShape:
@@ -18,14 +27,24 @@ def backbone(hidden: int, inner: int, layers: int = 16) -> BackboneShape:
 @pytest.mark.parametrize(("hidden", "inner", "expected"), [(1024, 2752, 2.9e8), (1536, 4096, 4.6e8)])
 def test_inference_flops_per_token(hidden: int, inner: int, expected: float):
     step = backbone_forward(backbone(hidden, inner), context=2048) + embed_forward(hidden, 4)
-    step += head_forward(hidden, 64, 128, 4, samples=1) + decoder_forward(AUTOENCODER)
+    step += head_sampling_forward(HEAD, hidden, 128, samples=1) + decoder_forward(AUTOENCODER)
     assert step / 4 == pytest.approx(expected, rel=0.03)
 
 
 def test_training_counts_forward_and_backward_and_every_sample():
     shape = backbone(1024, 2752)
     one, eight = (
-        calm_training_flops(shape, AUTOENCODER, 64, 4, samples, 2048, chunks=1, auxiliary=False) for samples in (1, 8)
+        calm_training_flops(shape, AUTOENCODER, HEAD, samples, 2048, chunks=1, auxiliary=False) for samples in (1, 8)
     )
-    per_sample = head_forward(1024, 64, 128, 4, samples=2) - head_forward(1024, 64, 128, 4, samples=1)
+    per_sample = head_training_forward(HEAD, 1024, 128, 2) - head_training_forward(HEAD, 1024, 128, 1)
     assert eight - one == 3 * 7 * per_sample
+
+
+@pytest.mark.parametrize(("kind", "evaluations"), [("flow", 20), ("diffusion", 100)])
+def test_a_draw_of_the_other_heads_pays_for_every_evaluation(kind: str, evaluations: int):
+    head, h = HeadShape(kind, noise_size=0, num_mlp_layers=4), 1024
+    once, twice = (head_sampling_forward(head, h, 128, samples) for samples in (1, 2))
+    outputs = 128 if kind == "flow" else 256
+    # 8 h^2 multiply-adds in the four blocks, the two projections of the latent; the modulation is shared.
+    assert twice - once == 2 * evaluations * (8 * h * h + 128 * h + outputs * h)
+    assert once > twice - once

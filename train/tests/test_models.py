@@ -2,7 +2,7 @@
 
 import torch
 
-from calm_train.energy_training import EnergyTraining
+from calm_train.calm_training import CalmTraining
 from calm_train.models.autoencoder import Autoencoder, autoencoder_loss
 from calm_train.models.backbone import document_mask
 from calm_train.models.calm import Calm
@@ -74,7 +74,7 @@ def test_autoencoder_learns_to_copy(autoencoder: Autoencoder):
 
 def test_loss_ignores_chunks_that_would_predict_another_document(calm: Calm):
     section = CalmSection(hidden_size=32, noise_size=8, dropout=0.0)
-    training = EnergyTraining(calm, section)
+    training = CalmTraining(calm, section)
     documents = torch.tensor([[0, 0, 0, 1, 1, 1], [2, 2, 2, 2, 2, 3]])
 
     def loss(chunks: torch.Tensor) -> float:
@@ -90,7 +90,7 @@ def test_loss_ignores_chunks_that_would_predict_another_document(calm: Calm):
 
 
 def test_only_the_model_itself_is_trained(calm: Calm):
-    training = EnergyTraining(calm, CalmSection(hidden_size=32, noise_size=8))
+    training = CalmTraining(calm, CalmSection(hidden_size=32, noise_size=8))
     training(CHUNKS, torch.zeros(2, 6, dtype=torch.long))[0].backward()
     assert all(p.grad is None for p in calm.ae_model.parameters())
     assert all(p.grad is not None for n, p in training.named_parameters() if not n.startswith("model.ae_model"))

@@ -1,4 +1,4 @@
-"""The CALM: a Llama backbone over chunks, an energy head, and a frozen autoencoder (paper 3)."""
+"""The CALM: a Llama backbone over chunks, a generative head, and a frozen autoencoder (paper 3)."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,17 @@ from torch import Tensor, nn
 
 from calm_train.models.autoencoder import Autoencoder
 from calm_train.models.backbone import Backbone, BackboneShape, document_mask
-from calm_train.models.energy_head import EnergyHead, draw_noise
+from calm_train.models.heads import Head, HeadShape, build_head
 from calm_train.models.layers import initialize
+
+# Positions that draw together.
+PART = 1024
 
 
 @dataclass(frozen=True)
 class CalmShape:
     backbone: BackboneShape
-    noise_size: int
-    num_mlp_layers: int
+    head: HeadShape
 
 
 class Calm(nn.Module):
@@ -27,10 +29,12 @@ class Calm(nn.Module):
         self.embed_proj = nn.Sequential(
             nn.Linear(k * h, 2 * h), nn.SiLU(), nn.Linear(2 * h, h), nn.LayerNorm(h, eps=1e-6)
         )
-        self.mlp_generator = EnergyHead(h, shape.noise_size, autoencoder.shape.latent_size, shape.num_mlp_layers)
+        head = build_head(shape.head, h, autoencoder.shape.latent_size)
+        # The published checkpoints hold the energy head under the first name, the others under the second alone.
+        self.head_name = "mlp_generator" if shape.head.kind == "energy" else "generative_head"
+        self.add_module(self.head_name, head)
         initialize(self, embedding_std=0.3)
-        # Zero here, and only here: every sample starts at the origin and the pair term opens them up.
-        nn.init.zeros_(self.mlp_generator.final_layer.output.weight)
+        head.start()
         # After `initialize`, which must not touch trained weights.
         self.ae_model = autoencoder.requires_grad_(False)
 
@@ -48,9 +52,21 @@ class Calm(nn.Module):
         embedded = self.embed_proj(self.transformer.embed_tokens(chunks).flatten(-2))
         return self.transformer(embedded, mask, dropout, positions)
 
+    @property
+    def head(self) -> Head:
+        return getattr(self, self.head_name)
+
     def latents(self, hidden: Tensor, noise: Tensor) -> Tensor:
-        """hidden [..., h], noise [N, ..., noise] -> [N, ..., latent]"""
-        return self.mlp_generator(hidden, noise)
+        """hidden [..., h], noise [N, ...] as the head draws it -> [N, ..., latent]"""
+        return self.head(hidden, noise)
+
+    def draw_latents(self, hidden: Tensor, count: int) -> Tensor:
+        """Independent draws: hidden [P, h] -> [count, P, latent], in parts since the noise of many steps is large."""
+        parts = [
+            self.latents(part, self.head.draw_noise(count, len(part), device=part.device))
+            for part in hidden.split(PART)
+        ]
+        return torch.cat(parts, dim=1)
 
     def tokens(self, latents: Tensor) -> Tensor:
         """[..., latent] -> [..., K]"""
@@ -58,9 +74,7 @@ class Calm(nn.Module):
 
     def draw(self, hidden: Tensor, count: int) -> Tensor:
         """Independent draws of the next chunk: hidden [P, h] -> [count, P, K]"""
-        return self.tokens(
-            self.latents(hidden, draw_noise(count, len(hidden), self.shape.noise_size, device=hidden.device))
-        )
+        return self.tokens(self.draw_latents(hidden, count))
 
     def device(self) -> torch.device:
         return self.transformer.embed_tokens.weight.device

@@ -63,6 +63,15 @@ class EnergyHead(nn.Module):
         self.mlp_blocks = nn.ModuleList(HeadBlock(hidden_size) for _ in range(num_blocks))
         self.final_layer = FinalLayer(hidden_size, latent_size)
 
+    def start(self) -> None:
+        """Zero here, and only here: every sample starts at the origin and the pair term opens them up."""
+        nn.init.zeros_(self.final_layer.output.weight)
+
+    def draw_noise(
+        self, *shape: int, device: torch.device | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        return draw_noise(*shape, self.noise_size, device=device, generator=generator)
+
     def forward(self, hidden: Tensor, noise: Tensor) -> Tensor:
         """hidden [..., h], noise [N, ..., noise] -> latents [N, ..., latent]"""
         condition = self.norm_hidden(self.hidden_embd(hidden))

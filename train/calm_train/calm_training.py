@@ -1,17 +1,18 @@
-"""What the energy training minimizes: the energy score of the next latent plus an auxiliary cross-entropy."""
+"""What the training of a CALM minimizes: the loss of its head plus an auxiliary cross-entropy."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from calm_train.energy import energy_loss, expected_distance
+from calm_train.energy import energy_loss, expected_distance, sampled_distance
 from calm_train.models.backbone import document_mask
 from calm_train.models.calm import Calm
-from calm_train.models.energy_head import draw_noise
+from calm_train.models.diffusion_head import DiffusionHead
+from calm_train.models.energy_head import EnergyHead
 from calm_train.sections import CalmSection
 
 
-class EnergyTraining(nn.Module):
+class CalmTraining(nn.Module):
     """The model plus what only training needs: linear maps that predict the next chunk's tokens directly.
 
     Their cross-entropy gives the backbone a gradient without sampling noise; it is worth more than any other
@@ -35,17 +36,38 @@ class EnergyTraining(nn.Module):
         weight = weight / weight.sum()
         with torch.no_grad():
             mean, log_std = model.ae_model.encode(targets)
-        samples = model.latents(
-            hidden, draw_noise(section.num_samples, *weight.shape, section.noise_size, device=hidden.device)
-        )
-        distance = expected_distance(samples, mean, log_std, section.beta)
-        energy = (energy_loss(samples, distance, section.beta) * weight).sum()
+        head = (head_loss(model, hidden, mean, log_std, section) * weight).sum()
         auxiliary = (self._cross_entropy(hidden, targets) * weight).sum()
-        loss = energy + section.auxiliary_weight * auxiliary
-        return loss, {"energy": energy.detach(), "auxiliary": auxiliary.detach()}
+        loss = head + section.auxiliary_weight * auxiliary
+        return loss, {section.head: head.detach(), "auxiliary": auxiliary.detach()}
 
     def _cross_entropy(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """hidden [B, S, h], targets [B, S, K] -> mean over the chunk's tokens [B, S]"""
         states = self.auxiliary(hidden).unflatten(-1, (targets.shape[-1], -1))
         logits = F.linear(states, self.model.transformer.embed_tokens.weight).float()
         return F.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none").view(targets.shape).mean(-1)
+
+
+def head_loss(model: Calm, hidden: Tensor, mean: Tensor, log_std: Tensor, section: CalmSection) -> Tensor:
+    """Loss of the head against the autoencoder's posterior: hidden [..., h], mean, log_std [..., latent] -> [...]
+
+    `num_samples` is N for the energy head and the number of (target, noise, time) triples for the other two.
+    """
+    head, shape = model.head, hidden.shape[:-1]
+    if isinstance(head, EnergyHead):
+        samples = head(hidden, head.draw_noise(section.num_samples, *shape, device=hidden.device))
+        if section.posterior_samples:
+            targets = draw_posterior(mean, log_std, section.posterior_samples)
+            distance = sampled_distance(samples, targets, section.beta)
+        else:
+            distance = expected_distance(samples, mean, log_std, section.beta)
+        return energy_loss(samples, distance, section.beta)
+    targets = draw_posterior(mean, log_std, section.num_samples)
+    if isinstance(head, DiffusionHead):
+        return head.loss(hidden, targets, section.largest_weight)
+    return head.loss(hidden, targets)
+
+
+def draw_posterior(mean: Tensor, log_std: Tensor, count: int) -> Tensor:
+    """[..., latent] -> [count, ..., latent]"""
+    return mean + log_std.exp() * torch.randn(count, *mean.shape, device=mean.device)
