@@ -54,12 +54,15 @@ async function tokensOf(stream: AsyncIterable<ChunkEvent>, chunkLimit = Number.P
   return tokens;
 }
 
+/** So few that a decision takes several steps, while other rows go on. */
+const DRAWS_PER_STEP = 10;
+
 describe.each(cases)('%s in %s', (name, weights) => {
   test('32 requests on 5 slots get what each gets alone, however their prompts are cut', async () => {
     const source = openPackage(packages.convert(name, weights));
     const { bos_token_id: bosTokenId, vocab_size: vocabSize } = source.manifest;
-    const open = (slots: number, prefillChunksPerStep: number) => {
-      const { model } = loadModel(environment, source, { slots, device: 'cpu' });
+    const open = (slots: number, prefillChunksPerStep: number, drawsPerStep?: number) => {
+      const { model } = loadModel(environment, source, { slots, device: 'cpu', drawsPerStep });
       return new Engine(model, { bosTokenId, prefillChunksPerStep });
     };
     const context = source.manifest.backbone.max_positions * source.manifest.chunk_size;
@@ -70,7 +73,7 @@ describe.each(cases)('%s in %s', (name, weights) => {
     for (const request of requests) expected.push(await tokensOf(alone.submit(request)));
     await alone.close();
 
-    const shared = open(5, 7);
+    const shared = open(5, 7, DRAWS_PER_STEP);
     const together = await Promise.all(
       requests.map((request, i) => tokensOf(shared.submit(request), i % 4 === 3 ? 3 : undefined)),
     );
@@ -81,7 +84,10 @@ describe.each(cases)('%s in %s', (name, weights) => {
       const limit = i % 4 === 3 ? 3 * source.manifest.chunk_size : undefined;
       expect(tokens).toEqual(expected[i]!.slice(0, limit));
     }
-    expect({ leasedSlots, largestChunkGapSteps }).toEqual({ leasedSlots: 0, largestChunkGapSteps: 1 });
+    expect(leasedSlots).toBe(0);
+    // Five rows share a step's draws, so 24 candidates take twelve steps at most.
+    expect(largestChunkGapSteps).toBeLessThanOrEqual(12);
+    expect(largestChunkGapSteps > 1).toBe(source.manifest.kind === 'calm');
     expect(largestBatch).toBeGreaterThan(3);
     expect(slotMoves).toBeGreaterThan(0);
   });

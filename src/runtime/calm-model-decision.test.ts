@@ -15,7 +15,7 @@ const row: DecodeRow = {
 
 function start(decision: () => ChunkDecision): RowDecision {
   vi.mocked(startDecision).mockImplementationOnce(decision);
-  return new RowDecision(row, 500);
+  return new RowDecision(row, 1, 500);
 }
 
 it('hands over candidates in the groups that the decision asks for, and counts them', () => {
@@ -69,4 +69,15 @@ it('refuses a wish for no candidate', () => {
     return { chunk: [], draws: 0, fallback: false };
   });
   expect(decision.outcome).toMatchObject({ code: 'internal' });
+});
+
+it('keeps a candidate of a wrong length to its row', () => {
+  const decision = start(function* () {
+    yield 2;
+    return { chunk: [1], draws: 2, fallback: false };
+  });
+  decision.give([1]);
+  decision.give([1, 2]);
+  expect(decision.outcome).toMatchObject({ message: 'a candidate of 2 tokens instead of 1' });
+  expect(decision.missing).toBe(0);
 });

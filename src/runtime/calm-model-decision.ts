@@ -3,10 +3,12 @@
 import { CalmError } from '../errors.js';
 import type { Chunk, ChunkChoice, ChunkDecision } from '../sampler/decision.js';
 import { startDecision } from '../sampler/start-decision.js';
-import type { DecodeRow } from './model.js';
+import type { DecodeRow, OpenDecision } from './model.js';
 
 /** Hands candidates to a ChunkDecision one by one, in the groups that it asks for. */
-export class RowDecision {
+export class RowDecision implements OpenDecision {
+  readonly kind = 'open';
+  readonly #chunkSize: number;
   #decision: ChunkDecision | null = null;
   #outcome: ChunkChoice | Error | null = null;
   #given: Chunk[] = [];
@@ -14,7 +16,8 @@ export class RowDecision {
   #count = 0;
 
   /** `exactDrawLimit`: candidates after which the exact sampler gives up. */
-  constructor(row: DecodeRow, exactDrawLimit: number) {
+  constructor(row: DecodeRow, chunkSize: number, exactDrawLimit: number) {
+    this.#chunkSize = chunkSize;
     this.#attempt(() => {
       this.#decision = startDecision(row.sampling, row.step, exactDrawLimit);
       this.#advance([]);
@@ -36,15 +39,24 @@ export class RowDecision {
     return this.#outcome;
   }
 
-  /** Gives the next candidate; ignored once the decision is settled. */
+  /** Gives the next candidate, which must be a whole chunk; ignored once the decision is settled. */
   give(chunk: Chunk): void {
     if (this.#outcome !== null) return;
+    if (chunk.length !== this.#chunkSize) {
+      this.fail(new Error(`a candidate of ${chunk.length} tokens instead of ${this.#chunkSize}`));
+      return;
+    }
     this.#count += 1;
     this.#given.push(chunk);
     if (this.#given.length < this.#wanted) return;
     const candidates = this.#given;
     this.#given = [];
     this.#attempt(() => this.#advance(candidates));
+  }
+
+  /** Ends this row with an error that concerns it alone; ignored once the decision is settled. */
+  fail(error: unknown): void {
+    if (this.#outcome === null) this.#settle(error instanceof Error ? error : new Error(String(error)));
   }
 
   #advance(candidates: readonly Chunk[]): void {
@@ -64,7 +76,7 @@ export class RowDecision {
     try {
       action();
     } catch (error) {
-      this.#settle(error instanceof Error ? error : new Error(String(error)));
+      this.fail(error);
     }
   }
 

@@ -9,11 +9,11 @@ import { type Closable, HandleStack } from './ort/handle.js';
 import type { Session } from './ort/session.js';
 import { TensorBuffer } from './ort/tensor-buffer.js';
 
-/** Runs `step` (fused) or `backbone` over the rows of slots 0..B-1; one native call. */
+/** Runs `step` (fused) or `backbone` over the rows of neighbouring slots; one native call. */
 export class Decode implements Closable {
   /** Whether a run also draws the first candidate of every row. */
   readonly fused: boolean;
-  /** Noise of the first candidates, row after row; only read where the graph is fused. */
+  /** Noise of one candidate for each row of the call, row after row; only read where the graph is fused. */
   readonly noise: Float32Array;
   readonly #session: Session;
   readonly #manifest: CalmManifest;
@@ -21,7 +21,7 @@ export class Decode implements Closable {
   readonly #inputs: CacheInputs;
   readonly #noise: TensorBuffer;
   readonly #tokens: TensorBuffer;
-  readonly #bindings = new Map<number, Binding>();
+  readonly #bindings = new Map<string, Binding>();
   readonly #owned = new HandleStack();
 
   constructor(
@@ -43,15 +43,16 @@ export class Decode implements Closable {
     this.noise = this.#noise.floats;
   }
 
-  async run(rows: readonly DecodeRow[]): Promise<void> {
+  /** Decodes rows that hold the slots from `firstSlot` on; their hidden states go to the same places of `hidden`. */
+  async run(rows: readonly DecodeRow[], firstSlot: number): Promise<void> {
     for (let row = 0; row < rows.length; row += 1) {
       this.#inputs.writeIds(row * this.#manifest.chunk_size, (rows[row] as DecodeRow).chunk);
     }
     this.#inputs.writeLengths(rows.map(row => row.position + 1));
-    await this.#binding(rows.length).run();
+    await this.#binding(firstSlot, rows.length).run();
   }
 
-  /** The first candidate of a row of the last fused run. */
+  /** The candidate of a row of the last fused run, counted from its first. */
   chunk(row: number): number[] {
     return readChunk(this.#tokens.integers, row, this.#manifest.chunk_size);
   }
@@ -61,20 +62,22 @@ export class Decode implements Closable {
     this.#owned.close();
   }
 
-  #binding(rows: number): Binding {
-    const known = this.#bindings.get(rows);
+  #binding(firstSlot: number, rows: number): Binding {
+    const key = `${firstSlot}+${rows}`;
+    const known = this.#bindings.get(key);
     if (known !== undefined) return known;
     const { chunk_size, head, backbone } = this.#manifest;
+    const firstState = firstSlot * backbone.hidden_size;
     const binding = this.#owned.own(new Binding(this.#session));
-    this.#inputs.bind(binding, 0, rows, chunk_size);
+    this.#inputs.bind(binding, firstSlot, rows, chunk_size);
     if (this.fused) {
       binding.bindHostInput('noise', this.#noise.tensor([rows, head.noise_size]));
       binding.bindOutput('tokens', this.#tokens.tensor([rows, chunk_size]));
-      binding.bindOutput('hidden', this.#hidden.tensor([rows, backbone.hidden_size]));
+      binding.bindOutput('hidden', this.#hidden.tensor([rows, backbone.hidden_size], firstState));
     } else {
-      binding.bindOutput('hidden', this.#hidden.tensor([rows, 1, backbone.hidden_size]));
+      binding.bindOutput('hidden', this.#hidden.tensor([rows, 1, backbone.hidden_size], firstState));
     }
-    this.#bindings.set(rows, binding);
+    this.#bindings.set(key, binding);
     return binding;
   }
 }

@@ -2,12 +2,15 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { GoldenPackages } from '../../tests/golden-package.js';
 import { GoldenFile } from '../../tests/reference/golden-file.js';
 import type { ChunkChoice } from '../sampler/decision.js';
+import { fillNoise } from '../sampler/noise.js';
 import type { TemperatureLaw } from '../sampler/settings.js';
+import { Engine } from './engine.js';
 import { type LoadOptions, loadModel } from './load-model.js';
-import type { DecodeRow, LanguageModel } from './model.js';
+import type { DecodeRow, LanguageModel, OpenDecision } from './model.js';
 import { openPackage } from './open-package.js';
 import { OrtEnvironment } from './ort/environment.js';
 import { OrtLibrary } from './ort/library.js';
+import type { GenerationRequest } from './request.js';
 
 const packages = new GoldenPackages();
 const environment = OrtEnvironment.open(OrtLibrary.load(), { threads: 2 });
@@ -22,18 +25,27 @@ afterAll(() => {
   packages.remove();
 });
 
+/** Draws enough for any decision in one step. */
+const MANY = 1_000_000;
+
 function open(name: keyof typeof directories, options: LoadOptions = {}): LanguageModel {
   const source = openPackage(directories[name]);
-  const { model } = loadModel(environment, source, { slots: 8, device: 'cpu', ...options });
+  const { model } = loadModel(environment, source, {
+    slots: 8,
+    device: 'cpu',
+    drawsPerStep: MANY,
+    ...options,
+  });
   opened.push(model);
   return model;
 }
 
-/** The chunks of a step in which no row failed. */
+/** The chunks of a step in which every row was decided. */
 async function decode(model: LanguageModel, rows: readonly DecodeRow[]): Promise<ChunkChoice[]> {
   const { choices } = await model.step({ prefill: [], decode: rows });
   return choices.map(choice => {
     if (choice instanceof Error) throw choice;
+    if ('kind' in choice) throw new Error('a decision was left open');
     return choice;
   });
 }
@@ -197,6 +209,135 @@ describe('a step', () => {
     await expect(model.step({ prefill: [], decode: [wrong] })).rejects.toThrow(
       /^ONNX Runtime could not run the graph .*step\.onnx: .*indices element out of data bounds/,
     );
+  });
+});
+
+describe('decisions that take several steps', () => {
+  const temperatures = [1, 0.5, 0, 0.7, 1 / 3, 1, 0.5, 1];
+  const rowAt = (index: number): DecodeRow =>
+    row(index, temperatures[index]!, 40, index < 4 ? 'token' : 'chunk');
+
+  async function settledAlone(): Promise<ChunkChoice[]> {
+    const model = open('energy-k4');
+    const alone: ChunkChoice[] = [];
+    for (const index of prompts.keys()) {
+      await prefill(model, index, 0);
+      alone.push(...(await decode(model, [rowAt(index)])));
+    }
+    return alone;
+  }
+
+  it.each([{}, { split: true }])(
+    'choose what they choose in one step, at mixed temperatures (%o)',
+    async options => {
+      const model = open('energy-k4', { ...options, drawsPerStep: 8 });
+      for (const index of prompts.keys()) await prefill(model, index, index);
+      const choices: ChunkChoice[] = [];
+      let rows = prompts.map((_, index) => rowAt(index));
+      const calls: number[] = [];
+      for (let step = 0; choices.filter(Boolean).length < prompts.length; step += 1) {
+        expect(step).toBeLessThan(60);
+        const outcome = await model.step({ prefill: [], decode: rows });
+        calls.push(outcome.timings.nativeCallCount);
+        rows = rows.map((before, index) => {
+          const result = outcome.choices[index]!;
+          if (result instanceof Error) throw result;
+          if ('kind' in result) return { ...before, open: result };
+          choices[index] ??= result;
+          // A row that is done is asked for the same chunk again: others still draw beside it.
+          return rowAt(index);
+        });
+      }
+      expect(choices).toEqual(await settledAlone());
+      expect(calls.length).toBeGreaterThan(5);
+    },
+  );
+
+  it('go on in another slot, where the hidden state is computed anew', async () => {
+    const model = open('energy-k4', { drawsPerStep: 8 });
+    await prefill(model, 4, 0);
+    await prefill(model, 6, 1);
+    let moving = rowAt(6);
+    const first = await model.step({ prefill: [], decode: [rowAt(4), moving] });
+    expect(first.choices[1]).toMatchObject({ kind: 'open' });
+    await model.moveSlot(1, 0, moving.position);
+    const [, , , , , , expected] = await settledAlone();
+    for (let step = 0; step < 10; step += 1) {
+      const open = first.choices[1] as OpenDecision;
+      const { choices } = await model.step({ prefill: [], decode: [{ ...moving, open }] });
+      if (!('kind' in choices[0]!)) {
+        expect(choices[0]).toEqual(expected);
+        return;
+      }
+      moving = { ...moving, open };
+    }
+    expect.unreachable();
+  });
+
+  it('need no decode call while their state lies where it was', async () => {
+    const model = open('energy-k4', { drawsPerStep: 8 });
+    await prefill(model, 4, 0);
+    const first = await model.step({ prefill: [], decode: [row(4, 1.5, 1000)] });
+    const second = await model.step({
+      prefill: [],
+      decode: [{ ...row(4, 1.5, 1000), open: first.choices[0] as OpenDecision }],
+    });
+    expect(first.timings.nativeCallCount).toBe(2);
+    expect(second.timings.nativeCallCount).toBe(1);
+  });
+
+  it('keep a noise that fails to its row', async () => {
+    const noise: NonNullable<LoadOptions['noise']> = (out, offset, size, key) => {
+      if (key.seed === 1004 && key.candidate === 7) throw new Error('no more noise');
+      fillNoise(out, offset, size, key);
+    };
+    const model = open('energy-k4', { noise });
+    await prefill(model, 4, 0);
+    await prefill(model, 6, 1);
+    const { choices } = await model.step({ prefill: [], decode: [row(4, 1.5), rowAt(6)] });
+    expect(choices[0]).toEqual(new Error('no more noise'));
+    expect(choices[1]).toEqual((await settledAlone())[6]);
+  });
+});
+
+describe('a request beside fifteen that draw much', () => {
+  const STEPS = 40;
+  const DRAWS_PER_STEP = 64;
+
+  /** Chunks of a plain text in 40 steps of the engine, and the engine's counters. */
+  async function plainBeside(others: number) {
+    const model = open('energy-k4', { slots: 16, drawsPerStep: DRAWS_PER_STEP });
+    const engine = new Engine(model, { bosTokenId: 381, prefillChunksPerStep: 1000 });
+    const abort = new AbortController();
+    const request = (temperature: number, seed: number): GenerationRequest => ({
+      promptTokens: prompts[seed % 8]!,
+      maxTokens: 4 * STEPS,
+      minTokens: 0,
+      stopTokenIds: [],
+      sampling: { temperature, numCandidates: 200, sampler: 'exact', seed, choice: 0 },
+    });
+    const slow = Array.from({ length: others }, async (_, seed) => {
+      let chunks = 0;
+      for await (const _event of engine.submit(request(0.2, seed), abort.signal)) chunks += 1;
+      return chunks;
+    });
+    const settled = Promise.allSettled(slow);
+    const tokens: number[] = [];
+    for await (const event of engine.submit(request(1, 99))) tokens.push(...event.tokens);
+    const { steps, openDecisions, draws } = engine.stats();
+    abort.abort();
+    await settled;
+    return { tokens, steps, openDecisions, draws };
+  }
+
+  it('gets a chunk in every step, as alone, and the same text', async () => {
+    const alone = await plainBeside(0);
+    const beside = await plainBeside(15);
+    expect(alone.steps).toBe(STEPS);
+    expect(beside.steps).toBe(STEPS);
+    expect(beside.tokens).toEqual(alone.tokens);
+    // The others did draw all the while.
+    expect(beside.openDecisions).toBeGreaterThan(10 * STEPS);
   });
 });
 

@@ -1,14 +1,16 @@
 /** A CALM behind the engine's LanguageModel: prefill, one fused step for all rows, then further candidates. */
-import type { ChunkChoice } from '../sampler/decision.js';
 import type { fillNoise } from '../sampler/noise.js';
 import { RowDecision } from './calm-model-decision.js';
 import { Decode } from './calm-model-decode.js';
 import { CandidateDraw } from './calm-model-draw.js';
+import { type DrawingRow, DrawRounds } from './calm-model-rounds.js';
+import { decodeRuns } from './decode-runs.js';
+import { DrawBudget } from './draw-budget.js';
 import { type CacheSize, KvCache } from './kv-cache.js';
-import type { RowMemory } from './kv-cache-rows.js';
 import { Prefill } from './kv-cache-prefill.js';
+import type { RowMemory } from './kv-cache-rows.js';
 import type { CalmManifest } from './manifest.js';
-import type { DecodeRow, LanguageModel, StepOutcome, StepPlan } from './model.js';
+import type { DecodeRow, LanguageModel, RowOutcome, StepOutcome, StepPlan } from './model.js';
 import { activationElementType } from './ort/graph-contract.js';
 import { type Closable, HandleStack } from './ort/handle.js';
 import type { PackageSessions } from './ort/package-sessions.js';
@@ -26,6 +28,8 @@ export interface CalmModelOptions {
   readonly noise: NoiseSource;
   /** Candidates for one chunk after which the exact sampler gives up. */
   readonly exactDrawLimit: number;
+  /** Candidates that one step draws for all rows together; by default as the decode's time allows (draw-budget.ts). */
+  readonly drawsPerStep?: number | undefined;
 }
 
 /** Times and calls of one step, added up while it runs. */
@@ -53,7 +57,10 @@ export class CalmModel implements LanguageModel {
   readonly #cache: KvCache;
   readonly #prefill: Prefill;
   readonly #decode: Decode;
-  readonly #draw: CandidateDraw;
+  readonly #rounds: DrawRounds;
+  readonly #budget: DrawBudget;
+  /** The decision for whose row the hidden state in each slot's place was computed. */
+  readonly #stateOwners: (RowDecision | null)[];
   readonly #owned = new HandleStack();
 
   /** Takes ownership of `sessions`, and closes them where it throws. */
@@ -67,6 +74,8 @@ export class CalmModel implements LanguageModel {
     this.contextChunks = size.contextChunks;
     this.slotCount = size.slots;
     this.#manifest = manifest;
+    this.#budget = new DrawBudget(options.drawsPerStep);
+    this.#stateOwners = new Array(size.slots).fill(null);
     try {
       const backbone = sessions.open('backbone');
       const decodeSession = options.fusedStep ? sessions.open('step') : backbone;
@@ -77,7 +86,8 @@ export class CalmModel implements LanguageModel {
       const hidden = own(new TensorBuffer(backbone.deviceAllocator, element, states));
       this.#prefill = own(new Prefill(backbone, this.#cache, manifest.chunk_size));
       this.#decode = own(new Decode(decodeSession, options.fusedStep, manifest, this.#cache, hidden));
-      this.#draw = own(new CandidateDraw(sessions, manifest, hidden, options.splitDraw));
+      const draw = own(new CandidateDraw(sessions, manifest, hidden, options.splitDraw));
+      this.#rounds = new DrawRounds(draw, this.#budget, (...args) => this.#fillNoise(...args));
       sessions.trim();
     } catch (error) {
       this.close();
@@ -105,45 +115,49 @@ export class CalmModel implements LanguageModel {
     this.#owned.close();
   }
 
-  async #choose(rows: readonly DecodeRow[], clock: StepClock): Promise<(ChunkChoice | Error)[]> {
-    const decisions = rows.map(row => new RowDecision(row, this.#exactDrawLimit));
-    if (this.#decode.fused) {
-      for (const [index, row] of rows.entries()) this.#fillNoise(this.#decode.noise, index, row, 0);
+  async #choose(rows: readonly DecodeRow[], clock: StepClock): Promise<RowOutcome[]> {
+    const batch = rows.map(row => {
+      const decision =
+        row.open instanceof RowDecision
+          ? row.open
+          : new RowDecision(row, this.chunkSize, this.#exactDrawLimit);
+      return { row, decision };
+    });
+    const startMs = performance.now();
+    // A row whose state is still in its place from an earlier step need not be decoded again.
+    const runs = decodeRuns(batch.map(({ decision }, slot) => this.#stateOwners[slot] !== decision));
+    for (const { first, count } of runs) {
+      this.#stateOwners.fill(null, first, first + count);
+      await this.#decodeRun(batch.slice(first, first + count), first);
+      for (let slot = first; slot < first + count; slot += 1) {
+        this.#stateOwners[slot] = batch[slot]!.decision;
+      }
     }
-    const decodeStart = performance.now();
-    await this.#decode.run(rows);
-    clock.decodeMs = performance.now() - decodeStart;
-    clock.nativeCallCount += 1;
-    if (this.#decode.fused) {
-      for (const [row, decision] of decisions.entries()) decision.give(this.#decode.chunk(row));
-    }
-    while (decisions.some(decision => decision.missing > 0)) await this.#drawRound(rows, decisions, clock);
-    return decisions.map(decision => decision.outcome as ChunkChoice | Error);
+    clock.decodeMs = performance.now() - startMs;
+    clock.nativeCallCount += runs.length;
+    if (runs.length > 0) this.#budget.decodeTook(clock.decodeMs);
+    await this.#rounds.run(batch, clock);
+    return batch.map(({ decision }) => decision.outcome ?? decision);
   }
 
-  /** Draws for every row what it now waits for; rows share native calls, and no call exceeds the draw's capacity. */
-  async #drawRound(
-    rows: readonly DecodeRow[],
-    decisions: readonly RowDecision[],
-    clock: StepClock,
-  ): Promise<void> {
-    const queue: { row: number; candidate: number }[] = [];
-    for (const [row, decision] of decisions.entries()) {
-      const first = decision.nextCandidate;
-      for (let i = 0; i < decision.missing; i += 1) queue.push({ row, candidate: first + i });
-    }
-    for (let start = 0; start < queue.length; start += this.#draw.capacity) {
-      const batch = queue.slice(start, start + this.#draw.capacity);
-      for (const [index, { row, candidate }] of batch.entries()) {
-        this.#draw.setRow(index, row);
-        this.#fillNoise(this.#draw.noise, index, rows[row] as DecodeRow, candidate);
+  /** Decodes neighbouring rows; where the graph is fused, each gets its next candidate with it. */
+  async #decodeRun(batch: readonly DrawingRow[], firstSlot: number): Promise<void> {
+    const { fused, noise } = this.#decode;
+    if (fused) {
+      for (const [index, { row, decision }] of batch.entries()) {
+        try {
+          this.#fillNoise(noise, index, row, decision.nextCandidate);
+        } catch (error) {
+          decision.fail(error);
+        }
       }
-      const drawStart = performance.now();
-      await this.#draw.run(rows.length, batch.length);
-      clock.drawMs += performance.now() - drawStart;
-      clock.nativeCallCount += this.#draw.nativeCallsPerRun;
-      for (const [index, { row }] of batch.entries()) decisions[row]?.give(this.#draw.chunk(index));
     }
+    await this.#decode.run(
+      batch.map(({ row }) => row),
+      firstSlot,
+    );
+    if (!fused) return;
+    for (const [index, { decision }] of batch.entries()) decision.give(this.#decode.chunk(index));
   }
 
   #fillNoise(noise: Float32Array, index: number, row: DecodeRow, candidate: number): void {

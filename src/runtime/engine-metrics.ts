@@ -29,12 +29,14 @@ export interface EngineStats {
   readonly generatedTokens: number;
   readonly draws: number;
   readonly fallbacks: number;
+  /** Times that a step left a row's decision open, to be gone on with in the next. */
+  readonly openDecisions: number;
   /** Copies of one cache row onto another. */
   readonly slotMoves: number;
   readonly nativeCalls: number;
   /** Most rows that decoded in one step. */
   readonly largestBatch: number;
-  /** Most steps from one chunk of a text to its next: 1 where no running text ever paused. */
+  /** Most steps from one chunk of a text to its next: 1 where none paused and no decision took several steps. */
   readonly largestChunkGapSteps: number;
   /** Milliseconds in steps; the engine's own share is `stepMs - modelMs`. */
   readonly stepMs: number;
@@ -67,6 +69,7 @@ export class EngineMetrics {
     generatedTokens: 0,
     draws: 0,
     fallbacks: 0,
+    openDecisions: 0,
     slotMoves: 0,
     nativeCalls: 0,
     largestBatch: 0,
@@ -121,6 +124,10 @@ export class EngineMetrics {
     const gap = counters.steps - (this.#lastChunkStep.get(text) ?? counters.steps);
     counters.largestChunkGapSteps = Math.max(counters.largestChunkGapSteps, gap);
     this.#lastChunkStep.set(text, counters.steps);
+  }
+
+  decisionLeftOpen(): void {
+    this.#counters.openDecisions += 1;
   }
 
   stepFailed(): void {

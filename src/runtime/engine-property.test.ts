@@ -146,7 +146,7 @@ test.each(Array.from({ length: 60 }, (_, seed) => seed))(
     }
     const stats = engine.stats();
     expect(stats).toMatchObject({ leasedSlots: 0, waiting: 0, running: 0, failedSteps: 0, submitted: 40 });
-    // A decision of at most 30 candidates, and no step without its share of them.
+    // A decision takes 30 candidates at most, and gets its share of them in every step.
     expect(stats.largestChunkGapSteps).toBeLessThanOrEqual(Math.ceil(30 / model.drawsPerRow) || 1);
     expect(stats.finished.error).toBe(0);
     // A request that ended, or was parked while its prompt was prefilled, is the only reason for a copy.

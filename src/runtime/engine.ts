@@ -43,7 +43,12 @@ export class Engine {
 
   /** Takes the model over: `close` closes it. */
   constructor(model: LanguageModel, options: EngineOptions) {
-    const defaults = { maxWaiting: 512, prefixCacheBytes: 0, prefillChunksPerStep: 64, now: () => performance.now() };
+    const defaults = {
+      maxWaiting: 512,
+      prefixCacheBytes: 0,
+      prefillChunksPerStep: 64,
+      now: () => performance.now(),
+    };
     this.#options = { ...defaults, ...options };
     if (this.#options.prefillChunksPerStep < SMALLEST_BUDGET) {
       throw new CalmError('bad_usage', `prefillChunksPerStep must be at least ${SMALLEST_BUDGET}.`);
@@ -167,6 +172,11 @@ export class Engine {
       const choice = outcome.choices[row]!;
       if (choice instanceof Error) {
         this.#finish(generation, { kind: 'error', error: failureFor(choice) });
+        continue;
+      }
+      if ('kind' in choice) {
+        generation.openDecision = choice;
+        this.#metrics.decisionLeftOpen();
         continue;
       }
       const event = generation.accept(choice, nowMs);

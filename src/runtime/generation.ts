@@ -8,7 +8,7 @@ import type { Chunk, ChunkChoice } from '../sampler/decision.js';
 import type { TokenHistory } from '../sampler/settings.js';
 import type { TokenLogprobs } from '../sampler/token-sampling/token-logprobs.js';
 import { ChunkStream } from './chunk-stream.js';
-import type { PieceScoring } from './model.js';
+import type { OpenDecision, PieceScoring } from './model.js';
 import type { ChunkEvent, FinishReason, GenerationRequest } from './request.js';
 import type { SlotLease } from './slots.js';
 
@@ -46,6 +46,8 @@ export class Generation {
   cachedChunks = 0;
   /** Chunks generated. */
   step = 0;
+  /** The decision about the next chunk, where a step has left it open. */
+  openDecision: OpenDecision | null = null;
 
   /** The prompt on chunk borders. */
   readonly promptTokens: readonly number[];
@@ -168,6 +170,7 @@ export class Generation {
 
   /** Books a decode step: the last chunk is cached, the chosen one known; hands over what of it is delivered. */
   accept(choice: ChunkChoice, nowMs: number): ChunkEvent {
+    this.openDecision = null;
     this.cachedChunks += 1;
     this.step += 1;
     this.#lastChunk = choice.chunk;

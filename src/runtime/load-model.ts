@@ -23,6 +23,8 @@ export interface LoadOptions extends Partial<CacheOptions> {
   readonly noise?: NoiseSource | undefined;
   /** Candidates for one chunk after which the exact sampler ends its request; 65536 by default. CALM only. */
   readonly exactDrawLimit?: number | undefined;
+  /** Candidates that one step draws for all rows together; by default as its decode's time allows. CALM only. */
+  readonly drawsPerStep?: number | undefined;
 }
 
 export interface LoadedModel {
@@ -54,8 +56,9 @@ export function loadModel(
   const graphs = { fusedStep: !split && device === 'cpu', splitDraw: split };
   const noise = options.noise ?? fillNoise;
   const exactDrawLimit = options.exactDrawLimit ?? DEFAULT_EXACT_DRAW_LIMIT;
+  const { drawsPerStep } = options;
   return {
-    model: new CalmModel(sessions, manifest, size, { ...graphs, noise, exactDrawLimit }),
+    model: new CalmModel(sessions, manifest, size, { ...graphs, noise, exactDrawLimit, drawsPerStep }),
     device,
     note,
   };

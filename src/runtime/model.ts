@@ -3,9 +3,9 @@
  * one chosen chunk. A token model is a model with chunk size 1.
  */
 import type { Chunk, ChunkChoice } from '../sampler/decision.js';
-import type { RowMemory } from './kv-cache-rows.js';
 import type { SamplingSettings, TokenHistory } from '../sampler/settings.js';
 import type { TokenLogprobs } from '../sampler/token-sampling/token-logprobs.js';
+import type { RowMemory } from './kv-cache-rows.js';
 
 /** Some chunks of one prompt, to be written into the cache; no output is wanted from them but their scores. */
 export interface PrefillPiece {
@@ -36,6 +36,8 @@ export interface DecodeRow {
   readonly sampling: SamplingSettings;
   /** Chunks generated so far for this request; part of the random key. */
   readonly step: number;
+  /** The decision that an earlier step left open on this very chunk. */
+  readonly open?: OpenDecision;
   /** What token controls look at; there where `sampling` has controls. Its lists grow while the request runs. */
   readonly history?: TokenHistory;
 }
@@ -57,9 +59,20 @@ export interface StepTimings {
   readonly nativeCallCount: number;
 }
 
-/** One entry for each decode row, in order: its choice, or the error that concerns this row alone. */
+/**
+ * A decision that wants more candidates than one step draws. Only the model looks inside; the row's next turn brings
+ * it back, wherever the row is then.
+ */
+export interface OpenDecision {
+  readonly kind: 'open';
+}
+
+/** A row's choice, the error that concerns it alone, or a decision to be gone on with. */
+export type RowOutcome = ChunkChoice | Error | OpenDecision;
+
+/** One entry for each decode row, in order. */
 export interface StepOutcome {
-  readonly choices: readonly (ChunkChoice | Error)[];
+  readonly choices: readonly RowOutcome[];
   /** For each prefill piece, in order, the followers' log-probabilities; left out where no piece wants them. */
   readonly scores?: readonly (readonly TokenLogprobs[] | null)[];
   readonly timings: StepTimings;

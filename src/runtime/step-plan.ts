@@ -1,8 +1,7 @@
 /** From a schedule to the model and back: rows, positions and token ids instead of requests. */
 import { CalmError } from '../errors.js';
-import type { ChunkChoice } from '../sampler/decision.js';
 import type { Generation } from './generation.js';
-import type { LanguageModel, StepOutcome, StepPlan } from './model.js';
+import type { LanguageModel, RowOutcome, StepOutcome, StepPlan } from './model.js';
 import type { SchedulePlan } from './scheduler.js';
 
 /** A model's answer, and the time it took in all. */
@@ -58,11 +57,12 @@ function toStepPlan(plan: SchedulePlan<Generation>): StepPlan {
       chunk: item.lastChunk,
       sampling: item.request.sampling,
       step: item.step,
+      ...(item.openDecision ? { open: item.openDecision } : {}),
     })),
   };
 }
 
-function checkedChoice(choice: ChunkChoice | Error, chunkSize: number): ChunkChoice | Error {
-  if (choice instanceof Error || choice.chunk.length === chunkSize) return choice;
+function checkedChoice(choice: RowOutcome, chunkSize: number): RowOutcome {
+  if (choice instanceof Error || 'kind' in choice || choice.chunk.length === chunkSize) return choice;
   return new Error(`the model chose a chunk of ${choice.chunk.length} tokens instead of ${chunkSize}`);
 }

@@ -39,7 +39,7 @@ async function drawn(temperature: number): Promise<number[][]> {
     });
     const { choices } = await model.step({ prefill: [], decode });
     for (const [row, choice] of choices.entries()) {
-      if (choice instanceof Error) throw choice;
+      if (choice instanceof Error || 'kind' in choice) throw choice;
       expect(choice).toMatchObject({ draws: 1, fallback: false });
       tokens[row]?.push(choice.chunk[0] as number);
     }

@@ -17,7 +17,7 @@ export interface BenchPoint {
 /** What the engine did between the two readings of its counters. */
 export interface EngineRate {
   readonly tokensPerSecond: number;
-  /** Mean wall time from step to step. */
+  /** Mean wall time in which every row gets a chunk: a step of the engine, or several where decisions stay open. */
   readonly stepMs: number;
   /** Inside the fused native call, and inside those for further candidates. */
   readonly fusedMs: number;
@@ -97,7 +97,7 @@ function rateBetween(
   wallMs: number,
   tokensPerStep: number,
 ): EngineRate {
-  const steps = after.steps - before.steps;
+  const steps = (after.generatedTokens - before.generatedTokens) / tokensPerStep;
   const perStep = (key: 'decodeMs' | 'drawMs') => (after[key] - before[key]) / steps;
   const stepMs = wallMs / steps;
   const fusedMs = perStep('decodeMs');

@@ -36,12 +36,14 @@ export class TensorBuffer implements Closable {
     return this.#integers;
   }
 
-  /** The tensor of this shape over the front of the buffer; made once and kept. */
-  tensor(shape: readonly number[]): Tensor {
-    const key = shape.join();
+  /** The tensor of this shape over the buffer from an element on, its front by default; made once and kept. */
+  tensor(shape: readonly number[], firstElement = 0): Tensor {
+    const key = `${firstElement}:${shape.join()}`;
     const known = this.#tensors.get(key);
     if (known !== undefined) return known;
-    const tensor = this.#owned.own(this.#buffer.tensor(this.#elementType, shape));
+    const tensor = this.#owned.own(
+      this.#buffer.tensor(this.#elementType, shape, firstElement * elementTypeInfo(this.#elementType).bytes),
+    );
     this.#tensors.set(key, tensor);
     return tensor;
   }
