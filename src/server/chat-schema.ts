@@ -5,10 +5,19 @@ import { generationFields, optional } from './generation-fields.js';
 /** Most messages of one conversation: a template takes a tenth of a second for them, in which nothing else happens. */
 export const maxMessages = 2048;
 
-/** Schema of one message; its content is looked at by chat-messages.ts, which can say more of what is wrong. */
+/** For the document only: chat-messages.ts looks at the parts, because it can say more of what is wrong. */
+const documentedPart = (type: string) => ({
+  properties: { type: { const: type }, [type]: { type: 'string' } },
+  required: [type],
+});
+const partSchema = z
+  .looseObject({ type: z.string() })
+  .meta({ anyOf: [documentedPart('text'), documentedPart('refusal')] });
+
+/** Schema of one message. */
 const messageSchema = z.looseObject({
   role: z.enum(['developer', 'system', 'user', 'assistant', 'tool', 'function']),
-  content: z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]).nullish(),
+  content: z.union([z.string(), z.array(partSchema)]).nullish(),
   name: z.string().nullish(),
 });
 

@@ -49,7 +49,8 @@ const chunkStatistics = z.array(
         count,
         of: count,
         probability: share.nullable(),
-        interval: z.tuple([share, share]),
+        // Not a tuple: several tools cannot read one.
+        interval: z.array(share).length(2),
       }),
     ),
   }),

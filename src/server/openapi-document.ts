@@ -134,9 +134,14 @@ function describeEvent(event: SchemaName): Json {
     required: ['data'],
     properties: {
       data: {
-        type: 'string',
-        contentMediaType: 'application/json',
-        contentSchema: { anyOf: [refer(event), refer('Error')] },
+        anyOf: [
+          {
+            type: 'string',
+            contentMediaType: 'application/json',
+            contentSchema: { anyOf: [refer(event), refer('Error')] },
+          },
+          { const: '[DONE]' },
+        ],
       },
     },
   };
