@@ -16,6 +16,8 @@ import type { ModelOptions } from './model-options.js';
 export interface OpenOptions extends ModelOptions {
   /** Requests that may wait for a slot; the engine's default where it is left out. */
   readonly maxWaiting?: number;
+  /** Bytes in which each model keeps beginnings of prompts; none where it is left out. */
+  readonly prefixCacheMemory?: number;
   /** Is told in one sentence what a user should know, such as that a device could not be used. */
   readonly onNote?: (note: string) => void;
 }
@@ -87,7 +89,13 @@ function openModel(
   });
   if (note !== null) options.onNote?.(note);
   const maxWaiting = options.maxWaiting ?? defaultMaxWaiting;
-  const engine = new Engine(model, { bosTokenId: manifest.bos_token_id, maxWaiting });
+  const prefixCacheBytes = options.prefixCacheMemory ?? 0;
+  if (prefixCacheBytes > 0 && !model.rows) {
+    options.onNote?.(
+      `The prefix cache is off for ${manifest.name}: its rows lie on a device, not in CPU memory.`,
+    );
+  }
+  const engine = new Engine(model, { bosTokenId: manifest.bos_token_id, maxWaiting, prefixCacheBytes });
   const served: ServedModel = {
     id: servedName ?? manifest.name,
     kind: manifest.kind,

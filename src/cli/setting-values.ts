@@ -26,6 +26,11 @@ export function sizeSetting() {
   return z.preprocess(readText, z.int().positive());
 }
 
+/** A size as in `sizeSetting`, or 0. */
+export function sizeOrNothingSetting() {
+  return z.union([z.literal([0, '0']).transform(() => 0), sizeSetting()]);
+}
+
 /** On or off: true, false, 1 or 0. */
 export function switchSetting() {
   const words: Readonly<Record<string, boolean>> = { true: true, '1': true, false: false, '0': false };

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import {
   commaNamesSetting,
   namesSetting,
+  sizeOrNothingSetting,
   sizeSetting,
   switchSetting,
   wholeNumberSentence,
@@ -183,6 +184,15 @@ export const serveSettingsSchema = z.object({
     value: '<count>',
     about: 'texts that may wait for a slot of each model; more are refused with 429',
     mustBe: wholeNumberSentence(0),
+  }),
+  prefixCacheMemory: setting(sizeOrNothingSetting().default(256 * 2 ** 20), {
+    group: 'requests',
+    value: '<size>',
+    about:
+      'memory in which each model keeps beginnings of prompts, so that the next prompt that begins alike need not ' +
+      'compute them; taken as it fills, 0 for none',
+    mustBe: 'a size such as 1073741824, 500MB or 2GiB, or 0',
+    defaultText: '256MiB',
   }),
   maxBodySize: setting(sizeSetting().default(4 * 2 ** 20), {
     group: 'requests',

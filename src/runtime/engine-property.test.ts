@@ -156,12 +156,24 @@ test.each(Array.from({ length: 60 }, (_, seed) => seed))(
 
 test('the worlds above reach every case that they are made for', async () => {
   const ends = new Set<string>();
-  const seen = { moves: 0, parked: 0, fullBatches: 0, sharedSteps: 0, openDecisions: 0, openAfterMove: 0 };
+  const seen = {
+    moves: 0,
+    parked: 0,
+    fullBatches: 0,
+    sharedSteps: 0,
+    openDecisions: 0,
+    openAfterMove: 0,
+    reused: 0,
+    forgotten: 0,
+  };
   for (let seed = 0; seed < 60; seed += 1) {
     const { readers, model, engine } = await runWorld(seed);
     for (const { end } of readers) ends.add(end!);
     seen.moves += model.moves.length;
-    seen.openDecisions += engine.stats().openDecisions;
+    const stats = engine.stats();
+    seen.openDecisions += stats.openDecisions;
+    seen.reused += stats.prefixHitTokens;
+    seen.forgotten += model.savedChunks - stats.prefixCacheBytes / (8 * model.rows.wordsPerChunk);
     for (const [index, { prefill, decode }] of model.plans.entries()) {
       const before = model.plans[index - 1]?.decode ?? [];
       const moved = decode.filter(

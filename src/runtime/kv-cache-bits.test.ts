@@ -7,6 +7,7 @@ import { GoldenPackages } from '../../tests/golden-package.js';
 import { KvCache } from './kv-cache.js';
 import { CacheInputs } from './kv-cache-inputs.js';
 import { Prefill } from './kv-cache-prefill.js';
+import type { RowMemory } from './kv-cache-rows.js';
 import type { CalmManifest } from './manifest.js';
 import { openPackage } from './open-package.js';
 import { Binding } from './ort/binding.js';
@@ -76,6 +77,11 @@ class Runner {
       position += length;
     }
     prefill.close();
+  }
+
+  /** Where the rows' keys and values can be copied out and in. */
+  get rows(): RowMemory {
+    return this.#cache.rows as RowMemory;
   }
 
   prompt(row: number): number[] {
@@ -179,6 +185,26 @@ describe.each(['fp32', 'int8', 'int4', 'fp16'] as const)('%s', weights => {
         position += length;
       }
       expect(Int32Array.from(pieces)).toEqual(whole);
+    },
+  );
+
+  it.each([40, 39, 8])(
+    'decodes to the same bits after %i of 48 chunks came from a copy of another row',
+    async kept => {
+      const row = promptLengths.indexOf(48);
+      const prompt = runner.prompt(row);
+      runner.clear();
+      await runner.prefillPieces(0, prompt, [48]);
+      const whole = await runner.decode([runner.chunk(row)], [48]);
+      runner.clear();
+      await runner.prefillPieces(5, prompt, [48]);
+      for (let position = 0; position < kept; position += 8) {
+        const block = new Float64Array(8 * runner.rows.wordsPerChunk);
+        runner.rows.save(5, position, block);
+        runner.rows.restore(block, 0, position, Math.min(8, kept - position));
+      }
+      await runner.prefill(0, kept, prompt.slice(kept * runner.chunkSize));
+      expect(await runner.decode([runner.chunk(row)], [48])).toEqual(whole);
     },
   );
 

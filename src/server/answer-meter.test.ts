@@ -9,7 +9,13 @@ const meterOf = (promptLengths: readonly number[], choiceCount: number) =>
     chunkSize: 4,
   } as unknown as Generation);
 
-const chunk = (draws: number, fallback: boolean, times: readonly [number, number, number]) => ({
+const chunk = (
+  draws: number,
+  fallback: boolean,
+  times: readonly [number, number, number],
+  reusedPromptTokens = 0,
+) => ({
+  reusedPromptTokens,
   draws,
   fallback,
   timing: { queuedMs: times[0], firstChunkMs: times[1], elapsedMs: times[2] },
@@ -18,11 +24,16 @@ const chunk = (draws: number, fallback: boolean, times: readonly [number, number
 describe('an answer', () => {
   it('adds up chunks, draws and fallbacks, and times all choices from the first start to the last chunk', () => {
     const meter = meterOf([3, 5], 1);
-    meter.add({ tokenIds: [1, 1, 1, 1], chunk: chunk(5, false, [10, 30, 30]) });
-    meter.add({ tokenIds: [1, 1], chunk: chunk(7, true, [20, 50, 50]) });
-    meter.add({ tokenIds: [1], chunk: null });
-    meter.add({ tokenIds: [1], chunk: chunk(1, true, [10, 30, 90]) });
-    expect(meter.usage).toEqual({ prompt_tokens: 8, completion_tokens: 8, total_tokens: 16 });
+    meter.add({ index: 0, tokenIds: [1, 1, 1, 1], chunk: chunk(5, false, [10, 30, 30], 2) });
+    meter.add({ index: 1, tokenIds: [1, 1], chunk: chunk(7, true, [20, 50, 50]) });
+    meter.add({ index: 1, tokenIds: [1], chunk: null });
+    meter.add({ index: 0, tokenIds: [1], chunk: chunk(1, true, [10, 30, 90], 2) });
+    expect(meter.usage).toEqual({
+      prompt_tokens: 8,
+      completion_tokens: 8,
+      total_tokens: 16,
+      prompt_tokens_details: { cached_tokens: 2 },
+    });
     expect(meter.timings).toEqual({
       prompt_n: 8,
       prompt_ms: 20,
@@ -34,6 +45,15 @@ describe('an answer', () => {
       draws: 13,
       fallbacks: 2,
     });
+  });
+
+  it('says of each prompt what its first choice found in the prefix cache', () => {
+    const meter = meterOf([9, 9], 2);
+    const found = [4, 8, 0, 8];
+    for (const [index, tokens] of found.entries()) {
+      meter.add({ index, tokenIds: [1], chunk: chunk(1, false, [0, 1, 2], tokens) });
+    }
+    expect(meter.usage.prompt_tokens_details).toEqual({ cached_tokens: 4 });
   });
 
   it('is complete when all of its choices are', () => {

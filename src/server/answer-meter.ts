@@ -8,6 +8,8 @@ export interface Usage {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
   readonly total_tokens: number;
+  /** Of the prompts, what the prefix cache had; each prompt as its first choice found it. */
+  readonly prompt_tokens_details: { readonly cached_tokens: number };
 }
 
 /** Where the time went, over all choices; the wait in the queue is no part of it. */
@@ -33,6 +35,9 @@ export interface Timings {
 export class AnswerMeter {
   readonly #chunkSize: number;
   readonly #promptTokens: number;
+  readonly #choiceCount: number;
+  /** By the index of each prompt's first choice. */
+  readonly #cachedTokens = new Map<number, number>();
   #openChoices: number;
   #completionTokens = 0;
   #chunks = 0;
@@ -44,14 +49,16 @@ export class AnswerMeter {
 
   constructor(generation: Generation) {
     this.#chunkSize = generation.chunkSize;
+    this.#choiceCount = generation.choiceCount;
     this.#openChoices = generation.prompts.length * generation.choiceCount;
     this.#promptTokens = generation.prompts.reduce((sum, prompt) => sum + prompt.tokens.length, 0);
   }
 
   /** Books a delta; where it ends its choice, the reader books that with `choiceEnded`. */
-  add({ tokenIds, chunk }: Pick<ChoiceDelta, 'tokenIds' | 'chunk'>): void {
+  add({ index, tokenIds, chunk }: Pick<ChoiceDelta, 'index' | 'tokenIds' | 'chunk'>): void {
     this.#completionTokens += tokenIds.length;
     if (!chunk) return;
+    if (index % this.#choiceCount === 0) this.#cachedTokens.set(index, chunk.reusedPromptTokens);
     this.#chunks += 1;
     this.#draws += chunk.draws;
     if (chunk.fallback) this.#fallbacks += 1;
@@ -74,6 +81,9 @@ export class AnswerMeter {
       prompt_tokens: this.#promptTokens,
       completion_tokens: this.#completionTokens,
       total_tokens: this.#promptTokens + this.#completionTokens,
+      prompt_tokens_details: {
+        cached_tokens: [...this.#cachedTokens.values()].reduce((sum, tokens) => sum + tokens, 0),
+      },
     };
   }
 

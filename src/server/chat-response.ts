@@ -100,7 +100,7 @@ export async function* streamChat(
     yield event([{ index, delta: { role: 'assistant', content: '' }, ...going }]);
   }
   for await (const { index, text, finishReason, stopReason, tokenIds, chunk } of deltas) {
-    meter.add({ tokenIds, chunk });
+    meter.add({ index, tokenIds, chunk });
     const ids = options.returnTokenIds ? { token_ids: tokenIds } : {};
     const statistics = statisticsFields([{ chunk }]);
     if (text !== '' || statistics.chunk_statistics || (options.returnTokenIds && tokenIds.length > 0)) {

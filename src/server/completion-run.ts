@@ -22,7 +22,10 @@ export interface ChoiceDelta {
 }
 
 /** What it took to choose a chunk. */
-export type ChunkWork = Pick<ChunkEvent, 'draws' | 'fallback' | 'statistics' | 'timing'>;
+export type ChunkWork = Pick<
+  ChunkEvent,
+  'reusedPromptTokens' | 'draws' | 'fallback' | 'statistics' | 'timing'
+>;
 
 /**
  * Admits every choice of the request, or none.

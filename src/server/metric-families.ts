@@ -46,6 +46,14 @@ export function declareMetrics(registry: Registry) {
       'Share of the KV cache that is taken, 0 to 1: leased slots.',
     ),
     preemptions: counter('vllm:num_preemptions_total', 'Always 0: a running request keeps its slot.'),
+    prefixQueries: counter(
+      'vllm:prefix_cache_queries_total',
+      'Prompt tokens of choices that started, looked up in the prefix cache.',
+    ),
+    prefixHits: counter(
+      'vllm:prefix_cache_hits_total',
+      'Prompt tokens whose keys and values were found in the prefix cache.',
+    ),
     promptTokens: counter('vllm:prompt_tokens_total', 'Prompt tokens of choices that got a first chunk.'),
     generationTokens: counter('vllm:generation_tokens_total', 'Generated tokens.'),
     finished: counter('vllm:request_success_total', 'Finished choices by reason.', 'finished_reason'),
@@ -82,6 +90,7 @@ export function declareMetrics(registry: Registry) {
     requestChoices: histogram('vllm:request_params_n', 'Choices of a request.', choiceBuckets),
 
     slots: gauge('calm:slots', 'Choices that can be generated at a time.'),
+    prefixCacheBytes: gauge('calm:prefix_cache_bytes', 'Memory of the beginnings of prompts that are kept.'),
     largestBatch: gauge('calm:largest_batch_size', 'Most choices that one step has decoded so far.'),
     unreadChunks: new Gauge({
       name: 'calm:unread_chunks',

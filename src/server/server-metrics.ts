@@ -82,6 +82,9 @@ export class ModelMetrics {
     families.cacheUsage.set(labels, stats.leasedSlots / stats.slotCount);
     families.slots.set(labels, stats.slotCount);
     families.largestBatch.set(labels, stats.largestBatch);
+    families.prefixCacheBytes.set(labels, stats.prefixCacheBytes);
+    families.prefixQueries.inc(labels, stats.prefixQueriedTokens);
+    families.prefixHits.inc(labels, stats.prefixHitTokens);
     families.generationTokens.inc(labels, stats.generatedTokens);
     families.chunks.inc(labels, stats.generatedChunks);
     families.steps.inc(labels, stats.steps);
@@ -159,6 +162,8 @@ export class ServerMetrics {
     const families = this.#families;
     families.unreadChunks.set(this.#unreadChunks);
     for (const counter of [
+      families.prefixQueries,
+      families.prefixHits,
       families.generationTokens,
       families.chunks,
       families.steps,

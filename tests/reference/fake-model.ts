@@ -43,6 +43,8 @@ export class FakeModel implements LanguageModel {
   isClosed = false;
   /** What of the cache can be kept: a chunk is its tokens and whether it was alone. */
   readonly rows: RowMemory;
+  /** Chunks that `rows` has copied out. */
+  savedChunks = 0;
   readonly #cache: (CachedChunk | undefined)[][];
   #isBusy = false;
 
@@ -106,6 +108,7 @@ export class FakeModel implements LanguageModel {
   #save(row: number, position: number, target: Float64Array): void {
     const { wordsPerChunk } = this.rows;
     const kept = this.#history(row, position + target.length / wordsPerChunk).slice(position);
+    this.savedChunks += kept.length;
     for (const [i, { tokens, alone }] of kept.entries()) {
       target.set([...tokens, alone ? 1 : 0], i * wordsPerChunk);
     }

@@ -48,7 +48,12 @@ describe('a chat', () => {
           stop_reason: eosTokenId,
         },
       ],
-      usage: { prompt_tokens: 13, completion_tokens: 13, total_tokens: 26 },
+      usage: {
+        prompt_tokens: 13,
+        completion_tokens: 13,
+        total_tokens: 26,
+        prompt_tokens_details: { cached_tokens: 0 },
+      },
       timings: expect.objectContaining({ prompt_n: 13, predicted_n: 13, chunks: 4 }),
     });
   });

@@ -265,6 +265,7 @@ describe('wrong requests', () => {
       prompt_tokens: 1,
       completion_tokens: 8,
       total_tokens: 9,
+      prompt_tokens_details: { cached_tokens: 0 },
     });
     expect(server.engine.stats()).toMatchObject({ leasedSlots: 0, waiting: 0, running: 0 });
     expect(server.failures).toEqual([]);
