@@ -9,6 +9,7 @@ import { describeError } from './errors.js';
 import { type ProbeAnswer, showHealth, showLiveness, showReadiness } from './health-routes.js';
 import { listModels, showModel } from './models-route.js';
 import { describeApi } from './openapi-document.js';
+import { readPlayground } from './playground-route.js';
 import { RequestMonitor } from './request-monitor.js';
 import type { ServerEnv } from './request-signal.js';
 import { reportError, type ServerContext } from './server-context.js';
@@ -53,6 +54,9 @@ export function createApp(context: ServerContext): App {
   addRoute(app, 'GET', '/metrics', async context =>
     context.body(await monitor.metrics.show(), 200, { 'content-type': monitor.metrics.contentType }),
   );
+  for (const [path, { body, headers }] of readPlayground()) {
+    addRoute(app, 'GET', path, context => context.body(body, 200, headers));
+  }
   app.notFound(context => answerError(context, unknownRoute(context)));
   app.onError((error, context) => {
     reportError(server, error, context.get('requestId'));

@@ -2,10 +2,20 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { MiddlewareHandler } from 'hono';
 import { CalmError } from '../errors.js';
+import { playgroundPaths } from './playground-route.js';
 import type { ServerEnv } from './request-signal.js';
 
-/** Paths that load balancers and orchestrators ask without a key. They tell nothing but whether the server works. */
-const publicPaths: ReadonlySet<string> = new Set(['/health', '/v1/health', '/livez', '/readyz']);
+/**
+ * Paths that load balancers and orchestrators ask without a key, which tell nothing but whether the server works, and
+ * the playground's page, which asks its user for the key.
+ */
+const publicPaths: ReadonlySet<string> = new Set([
+  '/health',
+  '/v1/health',
+  '/livez',
+  '/readyz',
+  ...playgroundPaths,
+]);
 
 /**
  * Lets a request pass that carries one of the keys, as `Authorization: Bearer` or as `X-Api-Key`. It stands before the

@@ -3,6 +3,7 @@ import { Hono } from 'hono';
 import { CalmError } from '../errors.js';
 import { describeError } from './errors.js';
 import { showLiveness } from './health-routes.js';
+import { readPlayground } from './playground-route.js';
 
 const probePaths = ['/health', '/v1/health', '/readyz'];
 
@@ -11,6 +12,9 @@ export function createLoadingApp(): Hono {
   const app = new Hono({ strict: false });
   app.get('/livez', context => context.json(showLiveness().body));
   for (const path of probePaths) app.get(path, context => context.json({ status: 'loading' }, 503));
+  for (const [path, { body, headers }] of readPlayground()) {
+    app.get(path, context => context.body(body, 200, headers));
+  }
   app.notFound(context => {
     const error = new CalmError(
       'loading',
