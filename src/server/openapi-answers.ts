@@ -22,7 +22,12 @@ export const errorAnswer = z.object({
   }),
 });
 
-const usage = z.object({ prompt_tokens: count, completion_tokens: count, total_tokens: count });
+const usage = z.object({
+  prompt_tokens: count,
+  completion_tokens: count,
+  total_tokens: count,
+  prompt_tokens_details: z.object({ cached_tokens: count }),
+});
 
 const timings = z
   .object({
