@@ -6,6 +6,7 @@ import { completionSchema } from '../server/completion-schema.js';
 import { parseBody } from '../server/parse-body.js';
 import type { ServedModel } from '../server/served-model.js';
 import { type Generation, toGeneration } from '../server/to-generation.js';
+import { TokenNames } from '../server/token-names.js';
 import { defaultModels } from './default-models.js';
 import type { ModelOptions } from './model-options.js';
 import { openModels } from './open-models.js';
@@ -70,7 +71,8 @@ async function printJson(
     created: Math.floor(Date.now() / 1000),
     model: model.id,
   };
-  const options = { returnTokenIds: true, includeUsage: true, continuousUsage: false };
+  const tokenNames = new TokenNames(model.encoding, false);
+  const options = { returnTokenIds: true, tokenNames, model, includeUsage: true, continuousUsage: false };
   const answer = await collectCompletion(deltas, head, generation, options);
   process.stdout.write(`${JSON.stringify(answer)}\n`);
   return answer.usage?.completion_tokens ?? 0;

@@ -6,6 +6,7 @@ const meterOf = (promptLengths: readonly number[], choiceCount: number) =>
   new AnswerMeter({
     prompts: promptLengths.map(length => ({ tokens: Array(length).fill(1) })),
     choiceCount,
+    candidateCount: choiceCount,
     chunkSize: 4,
   } as unknown as Generation);
 

@@ -35,7 +35,7 @@ export interface Timings {
 export class AnswerMeter {
   readonly #chunkSize: number;
   readonly #promptTokens: number;
-  readonly #choiceCount: number;
+  readonly #candidateCount: number;
   /** By the index of each prompt's first choice. */
   readonly #cachedTokens = new Map<number, number>();
   #openChoices: number;
@@ -49,7 +49,7 @@ export class AnswerMeter {
 
   constructor(generation: Generation) {
     this.#chunkSize = generation.chunkSize;
-    this.#choiceCount = generation.choiceCount;
+    this.#candidateCount = generation.candidateCount;
     this.#openChoices = generation.prompts.length * generation.choiceCount;
     this.#promptTokens = generation.prompts.reduce((sum, prompt) => sum + prompt.tokens.length, 0);
   }
@@ -58,7 +58,7 @@ export class AnswerMeter {
   add({ index, tokenIds, chunk }: Pick<ChoiceDelta, 'index' | 'tokenIds' | 'chunk'>): void {
     this.#completionTokens += tokenIds.length;
     if (!chunk) return;
-    if (index % this.#choiceCount === 0) this.#cachedTokens.set(index, chunk.reusedPromptTokens);
+    if (index % this.#candidateCount === 0) this.#cachedTokens.set(index, chunk.reusedPromptTokens);
     this.#chunks += 1;
     this.#draws += chunk.draws;
     if (chunk.fallback) this.#fallbacks += 1;

@@ -1,19 +1,22 @@
 /** OpenAI's chat.completion objects, and the chat.completion.chunk events of a stream. */
 import type { FinishReason } from '../runtime/request.js';
 import { AnswerMeter, meterFields, type Timings, type Usage, type UsageOptions } from './answer-meter.js';
+import { type ChatLogprobs, chatLogprobs } from './chat-logprobs.js';
 import { type ChunkStatistics, statisticsFields } from './chunk-statistics.js';
 import type { ChoiceDelta } from './completion-run.js';
 import type { AnswerHead } from './respond.js';
 import type { Generation } from './to-generation.js';
+import type { TokenNames } from './token-names.js';
 
 /** What the client wants to see beside the text. */
 export interface ChatOptions extends UsageOptions {
   readonly returnTokenIds: boolean;
+  readonly tokenNames: TokenNames;
 }
 
 interface Ended {
-  /** `logprobs` is there and null: strict clients look for the key. */
-  readonly logprobs: null;
+  /** There even where it is null: strict clients look for the key. */
+  readonly logprobs: ChatLogprobs | null;
   readonly finish_reason: FinishReason | null;
   /** The stop string or token id that ended the choice, as vLLM reports it; in a stream, with the finish reason. */
   readonly stop_reason?: string | number | null;
@@ -62,11 +65,11 @@ export async function collectChat(
       content: parts.map(part => part.text).join(''),
       refusal: null,
     },
-    logprobs: null,
+    logprobs: writeLogprobs(parts, generation, options),
     finish_reason: parts.at(-1)?.finishReason ?? null,
     stop_reason: parts.at(-1)?.stopReason ?? null,
     ...(options.returnTokenIds ? { token_ids: parts.flatMap(part => part.tokenIds) } : {}),
-    ...statisticsFields(parts),
+    ...statisticsFields(parts, generation),
   }));
   return {
     ...head,
@@ -99,16 +102,32 @@ export async function* streamChat(
   for (let index = 0; index < generation.choiceCount; index += 1) {
     yield event([{ index, delta: { role: 'assistant', content: '' }, ...going }]);
   }
-  for await (const { index, text, finishReason, stopReason, tokenIds, chunk } of deltas) {
-    meter.add({ index, tokenIds, chunk });
+  for await (const delta of deltas) {
+    const { index, text, finishReason, stopReason, tokenIds } = delta;
+    meter.add(delta);
     const ids = options.returnTokenIds ? { token_ids: tokenIds } : {};
-    const statistics = statisticsFields([{ chunk }]);
-    if (text !== '' || statistics.chunk_statistics || (options.returnTokenIds && tokenIds.length > 0)) {
-      yield event([{ index, delta: { content: text }, ...going, ...ids, ...statistics }]);
+    const statistics = statisticsFields([delta], generation);
+    const logprobs = writeLogprobs([delta], generation, options);
+    const tellsOfTokens = options.returnTokenIds || logprobs !== null;
+    if (text !== '' || statistics.chunk_statistics || (tellsOfTokens && tokenIds.length > 0)) {
+      yield event([{ index, delta: { content: text }, ...going, logprobs, ...ids, ...statistics }]);
     }
     if (finishReason === null) continue;
     meter.choiceEnded();
     yield event([{ index, delta: {}, logprobs: null, finish_reason: finishReason, stop_reason: stopReason }]);
   }
   if (options.includeUsage) yield { ...event([]), usage: meter.usage };
+}
+
+function writeLogprobs(
+  parts: readonly ChoiceDelta[],
+  { logprobs }: Generation,
+  { tokenNames }: ChatOptions,
+): ChatLogprobs | null {
+  return logprobs === null
+    ? null
+    : chatLogprobs(
+        parts.flatMap(part => part.logprobs ?? []),
+        tokenNames,
+      );
 }

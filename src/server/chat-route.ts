@@ -10,6 +10,7 @@ import { controlRequest, type ServerEnv } from './request-signal.js';
 import { type AnswerForm, respond } from './respond.js';
 import type { ServerContext } from './server-context.js';
 import { toChatGeneration } from './to-chat-generation.js';
+import { TokenNames } from './token-names.js';
 
 /** Answers one chat request. Whatever is wrong with it is thrown before the first byte of the answer. */
 export async function answerChat(context: Context<ServerEnv>, server: ServerContext): Promise<Response> {
@@ -21,6 +22,7 @@ export async function answerChat(context: Context<ServerEnv>, server: ServerCont
   const generation = toChatGeneration(body, model);
   const options = {
     returnTokenIds: body.return_token_ids ?? false,
+    tokenNames: new TokenNames(model.encoding, body.return_tokens_as_token_ids ?? false),
     ...readUsageOptions(body),
   };
   const form: AnswerForm = {

@@ -1,6 +1,7 @@
 /** The `chunk_statistics` of an answer: what there is to know of a CALM's probabilities, instead of logprobs. */
 import type { TokenStatistics } from '../sampler/token-statistics.js';
 import type { ChoiceDelta } from './completion-run.js';
+import type { Generation } from './to-generation.js';
 
 /** One chunk of a choice, in the order of generation. */
 export interface ChunkStatistics {
@@ -12,10 +13,14 @@ export interface ChunkStatistics {
   readonly tokens: readonly TokenStatistics[];
 }
 
-/** The field of a choice whose chunks carry statistics; none where the request asked for none. */
-export function statisticsFields(parts: readonly Pick<ChoiceDelta, 'chunk'>[]): {
+/** The field of a choice whose chunks carry statistics; none where the request asked for none (`best_of` needs them too). */
+export function statisticsFields(
+  parts: readonly Pick<ChoiceDelta, 'chunk'>[],
+  { chunkStatistics }: Pick<Generation, 'chunkStatistics'>,
+): {
   readonly chunk_statistics?: readonly ChunkStatistics[];
 } {
+  if (!chunkStatistics) return {};
   const chunks = parts.flatMap(({ chunk }) => {
     if (!chunk?.statistics) return [];
     return [{ draws: chunk.draws, fallback: chunk.fallback, tokens: chunk.statistics }];

@@ -1,15 +1,19 @@
 /** OpenAI's text_completion objects, whole and as stream events: one shape, filled at once or bit by bit. */
 import type { FinishReason } from '../runtime/request.js';
 import { AnswerMeter, meterFields, type Timings, type Usage, type UsageOptions } from './answer-meter.js';
+import { chooseBest } from './best-of.js';
 import { type ChunkStatistics, statisticsFields } from './chunk-statistics.js';
+import { type CompletionLogprobs, CompletionLogprobsWriter, joinLogprobs } from './completion-logprobs.js';
 import type { ChoiceDelta } from './completion-run.js';
+import type { ServedModel } from './served-model.js';
 import type { Generation } from './to-generation.js';
+import type { TokenNames } from './token-names.js';
 
-/** One choice of an answer or of a stream event. `logprobs` is there and null: strict clients look for the key. */
+/** One choice of an answer or of a stream event. `logprobs` is there even where it is null: strict clients look for it. */
 export interface CompletionChoice {
   readonly index: number;
   readonly text: string;
-  readonly logprobs: null;
+  readonly logprobs: CompletionLogprobs | null;
   readonly finish_reason: FinishReason | null;
   /** The stop string or token id that ended the choice, as vLLM reports it. */
   readonly stop_reason: string | number | null;
@@ -41,6 +45,8 @@ export interface CompletionHead {
 /** What the client wants to see beside the text. */
 export interface AnswerOptions extends UsageOptions {
   readonly returnTokenIds: boolean;
+  readonly tokenNames: TokenNames;
+  readonly model: Pick<ServedModel, 'encoding' | 'vocabSize'>;
 }
 
 /** Reads all deltas and gives the whole answer. */
@@ -51,20 +57,24 @@ export async function collectCompletion(
   options: AnswerOptions,
 ): Promise<CompletionResponse> {
   const meter = new AnswerMeter(generation);
-  const byChoice = Array.from(
-    { length: generation.prompts.length * generation.choiceCount },
-    () => [] as ChoiceDelta[],
+  const byPrompt = generation.prompts.map(() =>
+    Array.from({ length: generation.candidateCount }, () => [] as ChoiceDelta[]),
   );
   for await (const delta of deltas) {
     meter.add(delta);
-    byChoice[delta.index]?.push(delta);
+    const { candidateCount } = generation;
+    byPrompt[Math.floor(delta.index / candidateCount)]?.[delta.index % candidateCount]?.push(delta);
   }
-  const choices = byChoice.map((parts, index) => {
+  const answered = byPrompt.flatMap(choices =>
+    chooseBest(choices, generation.choiceCount, options.model.vocabSize),
+  );
+  const choices = answered.map((parts, index) => {
     const last = parts.at(-1);
+    const logprobs = createLogprobs(index, generation, options);
     return {
       index,
       text: parts.map(part => part.text).join(''),
-      logprobs: null,
+      logprobs: logprobs && joinLogprobs(parts.map(logprobs)),
       finish_reason: last?.finishReason ?? null,
       stop_reason: last?.stopReason ?? null,
       ...tokenIdFields(
@@ -74,7 +84,7 @@ export async function collectCompletion(
         generation,
         options,
       ),
-      ...statisticsFields(parts),
+      ...statisticsFields(parts, generation),
     };
   });
   return { ...head, choices, usage: meter.usage, timings: meter.timings };
@@ -89,6 +99,9 @@ export async function* streamCompletion(
 ): AsyncGenerator<CompletionResponse, void> {
   const meter = new AnswerMeter(generation);
   const begun = new Set<number>();
+  const logprobs = generation.prompts
+    .flatMap(() => new Array<null>(generation.choiceCount).fill(null))
+    .map((_, index) => createLogprobs(index, generation, options));
   for await (const delta of deltas) {
     meter.add(delta);
     if (delta.finishReason) meter.choiceEnded();
@@ -96,16 +109,34 @@ export async function* streamCompletion(
     const choice = {
       index,
       text: delta.text,
-      logprobs: null,
+      logprobs: logprobs[index]?.(delta) ?? null,
       finish_reason: delta.finishReason,
       stop_reason: delta.stopReason,
       ...tokenIdFields(index, delta.tokenIds, !begun.has(index), generation, options),
-      ...statisticsFields([delta]),
+      ...statisticsFields([delta], generation),
     };
     begun.add(index);
     yield { ...head, choices: [choice], ...meterFields(meter, options) };
   }
   if (options.includeUsage) yield { ...head, choices: [], usage: meter.usage, timings: meter.timings };
+}
+
+/** What writes the `logprobs` of a choice's deltas, in their order; null where the request asks for none. */
+function createLogprobs(
+  index: number,
+  { logprobs, hasPromptLogprobs, prompts, choiceCount }: Generation,
+  { tokenNames, model }: AnswerOptions,
+): ((delta: ChoiceDelta) => CompletionLogprobs) | null {
+  if (logprobs === null) return null;
+  const writer = new CompletionLogprobsWriter(tokenNames, model.encoding);
+  const prompt = prompts[Math.floor(index / choiceCount)];
+  return ({ logprobs: entries = [], promptLogprobs }) => {
+    const echoed =
+      hasPromptLogprobs && promptLogprobs && prompt
+        ? [writer.writePrompt(prompt.tokens, promptLogprobs)]
+        : [];
+    return joinLogprobs([...echoed, writer.write(entries)]);
+  };
 }
 
 function tokenIdFields(

@@ -7,6 +7,7 @@ import type { Generation } from './to-generation.js';
 const generation: Generation = {
   prompts: [{ tokens: [1], seed: 7, echoText: '' }],
   choiceCount: 3,
+  candidateCount: 3,
   maxTokens: 8,
   minTokens: 0,
   temperature: 1,
@@ -14,6 +15,9 @@ const generation: Generation = {
   sampler: 'auto',
   temperatureLaw: 'chunk',
   chunkStatistics: false,
+  controls: undefined,
+  logprobs: null,
+  hasPromptLogprobs: false,
   stopTokenIds: [],
   stopStrings: [],
   includeStopString: false,

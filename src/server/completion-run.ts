@@ -1,6 +1,8 @@
 /** Runs a completion: one engine request for each choice, their text, and all of it as one stream of deltas. */
 import { CalmError } from '../errors.js';
 import type { ChunkEvent, FinishReason, GenerationRequest } from '../runtime/request.js';
+import type { SamplingSettings } from '../sampler/settings.js';
+import type { TokenLogprobs } from '../sampler/token-sampling/token-logprobs.js';
 import { compileStopStrings, type StopAutomaton } from '../tokenizer/stop-strings.js';
 import { type ChoiceText, createChoiceText, type TextStep } from './choice-text.js';
 import { interleave } from './interleave.js';
@@ -19,6 +21,10 @@ export interface ChoiceDelta {
   readonly stopReason: string | number | null;
   /** What the engine says of the chunk that begins with this delta; null for further tokens of a chunk. */
   readonly chunk: ChunkWork | null;
+  /** One entry for each of `tokenIds`, where they are asked for. */
+  readonly logprobs?: readonly TokenLogprobs[];
+  /** Of the prompt, with the first delta, where they are asked for. */
+  readonly promptLogprobs?: readonly TokenLogprobs[];
 }
 
 /** What it took to choose a chunk. */
@@ -38,10 +44,10 @@ export function startCompletion(
   generation: Generation,
   controller: AbortController,
 ): AsyncIterable<ChoiceDelta> {
-  const plans = planChoices(generation);
+  const plans = planChoices(generation, model.kind);
   try {
     const first = plans[0];
-    if (first && generation.maxTokens > 0) model.engine.check(first.request, plans.length);
+    if (first && first.request.maxTokens > 0) model.engine.check(first.request, plans.length);
     const { stopStrings } = generation;
     const stops = stopStrings.length > 0 ? compileStopStrings(stopStrings) : null;
     const choices = plans.map(plan => startChoice(model, plan, stops, generation, controller.signal));
@@ -59,34 +65,57 @@ interface ChoicePlan {
   readonly request: GenerationRequest;
 }
 
-function planChoices(generation: Generation): ChoicePlan[] {
-  const { prompts, choiceCount, maxTokens, minTokens, stopTokenIds } = generation;
-  const { temperature, numCandidates, sampler, temperatureLaw, chunkStatistics } = generation;
-  const settings = { temperature, numCandidates, sampler, temperatureLaw, chunkStatistics };
+function planChoices(generation: Generation, kind: ServedModel['kind']): ChoicePlan[] {
+  const { prompts, candidateCount, maxTokens, minTokens, stopTokenIds, hasPromptLogprobs } = generation;
+  const settings = samplingOf(generation, kind);
+  // Whoever wants the prompt's log-probabilities alone needs the model all the same.
+  const engineTokens = hasPromptLogprobs ? Math.max(maxTokens, 1) : maxTokens;
   return prompts.flatMap((prompt, promptIndex) =>
-    Array.from({ length: choiceCount }, (_, choice) => ({
-      index: promptIndex * choiceCount + choice,
+    Array.from({ length: candidateCount }, (_, choice) => ({
+      index: promptIndex * candidateCount + choice,
       echoText: prompt.echoText,
       request: {
         promptTokens: prompt.tokens,
-        maxTokens,
+        maxTokens: engineTokens,
         minTokens,
         sampling: { ...settings, seed: prompt.seed, choice },
         stopTokenIds,
+        ...(hasPromptLogprobs ? { promptLogprobs: generation.logprobs ?? 0 } : {}),
       },
     })),
   );
+}
+
+/** The settings that all choices share. To find the best of a CALM's choices, their chunks are counted. */
+function samplingOf(
+  generation: Generation,
+  kind: ServedModel['kind'],
+): Omit<SamplingSettings, 'seed' | 'choice'> {
+  const { temperature, numCandidates, sampler, temperatureLaw, controls, logprobs, chunkStatistics } =
+    generation;
+  const isRanked = generation.candidateCount > generation.choiceCount;
+  const hasLogprobs = logprobs !== null || (isRanked && kind === 'token');
+  return {
+    temperature,
+    numCandidates,
+    sampler,
+    temperatureLaw,
+    chunkStatistics: chunkStatistics || (isRanked && kind === 'calm'),
+    ...(controls ? { controls } : {}),
+    ...(hasLogprobs ? { logprobs: logprobs ?? 0 } : {}),
+  };
 }
 
 function startChoice(
   model: ServedModel,
   { index, echoText, request }: ChoicePlan,
   stops: StopAutomaton | null,
-  { granularity, includeStopString }: Generation,
+  { granularity, includeStopString, maxTokens }: Generation,
   signal: AbortSignal,
 ): AsyncIterable<ChoiceDelta> {
   if (request.maxTokens === 0) return emptyChoice(index, echoText);
   const chunks = model.engine.submit(request, signal);
+  if (maxTokens === 0) return scoredPrompt(chunks, index, echoText);
   const parts = granularity === 'token' ? splitChunks(chunks) : wholeChunks(chunks);
   return readChoice(parts, index, echoText, createChoiceText(model.encoding, stops, includeStopString));
 }
@@ -111,6 +140,19 @@ async function* emptyChoice(index: number, text: string): AsyncGenerator<ChoiceD
   yield { index, text, tokenIds: [], finishReason: 'length', stopReason: null, chunk: null };
 }
 
+/** The same with the log-probabilities of the prompt: the token that the engine makes after it is not delivered. */
+async function* scoredPrompt(
+  chunks: AsyncIterable<ChunkEvent>,
+  index: number,
+  text: string,
+): AsyncGenerator<ChoiceDelta, void> {
+  for await (const { promptLogprobs = [] } of chunks) {
+    const end = { finishReason: 'length' as const, stopReason: null, chunk: null };
+    yield { index, text, tokenIds: [], ...end, logprobs: [], promptLogprobs };
+    return;
+  }
+}
+
 /** What becomes one delta: a chunk, or a token of one. */
 interface ChunkPart {
   readonly event: ChunkEvent;
@@ -125,11 +167,19 @@ async function* wholeChunks(chunks: AsyncIterable<ChunkEvent>): AsyncGenerator<C
 async function* splitChunks(chunks: AsyncIterable<ChunkEvent>): AsyncGenerator<ChunkPart, void> {
   for await (const chunk of chunks) {
     const { stopTokenId: _, ...going } = chunk;
-    for (const [index, token] of chunk.tokens.slice(0, -1).entries()) {
-      yield { event: { ...going, tokens: [token], finishReason: null }, isFirst: index === 0 };
+    const lastIndex = Math.max(0, chunk.tokens.length - 1);
+    for (let index = 0; index < lastIndex; index += 1) {
+      yield {
+        event: { ...going, ...takeTokens(chunk, index, index + 1), finishReason: null },
+        isFirst: index === 0,
+      };
     }
-    yield { event: { ...chunk, tokens: chunk.tokens.slice(-1) }, isFirst: chunk.tokens.length <= 1 };
+    yield { event: { ...chunk, ...takeTokens(chunk, lastIndex) }, isFirst: lastIndex === 0 };
   }
+}
+
+function takeTokens({ tokens, logprobs }: ChunkEvent, start: number, end?: number) {
+  return { tokens: tokens.slice(start, end), ...(logprobs ? { logprobs: logprobs.slice(start, end) } : {}) };
 }
 
 async function* readChoice(
@@ -139,9 +189,19 @@ async function* readChoice(
   choiceText: ChoiceText,
 ): AsyncGenerator<ChoiceDelta, void> {
   let front = echoText;
+  /** Of tokens whose text is not let out yet. */
+  const held: TokenLogprobs[] = [];
   for await (const { event, isFirst } of parts) {
     const delta = readChunk(event, choiceText);
-    yield { ...delta, index, text: front + delta.text, chunk: isFirst ? event : null };
+    held.push(...(event.logprobs ?? []));
+    yield {
+      ...delta,
+      index,
+      text: front + delta.text,
+      chunk: isFirst ? event : null,
+      ...(event.logprobs ? { logprobs: held.splice(0, delta.tokenIds.length) } : {}),
+      ...(event.promptLogprobs ? { promptLogprobs: event.promptLogprobs } : {}),
+    };
     front = '';
     // Leaving the loop tells the engine that a stop string ended the choice.
     if (delta.finishReason) return;

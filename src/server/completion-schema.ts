@@ -10,7 +10,7 @@ export const completionSchema = z.looseObject({
     'a string, an array of strings, an array of token ids, an array of such arrays, or null for a new document',
   ),
   echo: optional(z.boolean(), 'true or false'),
-  logprobs: optional(z.int().nonnegative(), 'a whole number from 0 up'),
+  logprobs: optional(z.int().min(0).max(20), 'a whole number from 0 to 20'),
   suffix: optional(z.string(), 'a string'),
   best_of: optional(z.int().min(0).max(128), 'a whole number from 0 to 128'),
 });

@@ -10,6 +10,7 @@ import { controlRequest, type ServerEnv } from './request-signal.js';
 import { type AnswerForm, type AnswerHead, respond } from './respond.js';
 import type { ServerContext } from './server-context.js';
 import { toGeneration } from './to-generation.js';
+import { TokenNames } from './token-names.js';
 
 /** Answers one completion request. Whatever is wrong with it is thrown before the first byte of the answer. */
 export async function answerCompletion(
@@ -25,6 +26,8 @@ export async function answerCompletion(
   const options = {
     // A model without a tokenizer has only ids to answer with.
     returnTokenIds: body.return_token_ids ?? model.encoding === null,
+    tokenNames: new TokenNames(model.encoding, body.return_tokens_as_token_ids ?? false),
+    model,
     ...readUsageOptions(body),
   };
   const named = (head: AnswerHead) => ({ ...head, object: 'text_completion' as const });

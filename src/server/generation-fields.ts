@@ -59,9 +59,14 @@ const honouredFields = {
   ),
   stop_token_ids: optional(tokenIds, 'an array of token ids'),
   include_stop_str_in_output: optional(z.boolean(), 'true or false'),
-  truncate_prompt_tokens: optional(z.int().positive(), 'a whole number from 1 up'),
+  truncate_prompt_tokens: optional(
+    z.union([z.int().positive(), z.literal(-1)]),
+    'a whole number from 1 up, or -1 for what the context holds',
+  ),
+  truncation_side: optional(z.enum(['left', 'right']), '"left" or "right"'),
   ignore_eos: optional(z.boolean(), 'true or false'),
   return_token_ids: optional(z.boolean(), 'true or false'),
+  return_tokens_as_token_ids: optional(z.boolean(), 'true or false'),
   stream: optional(z.boolean(), 'true or false'),
   stream_options: optional(
     streamOptionsSchema,

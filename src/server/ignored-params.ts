@@ -5,6 +5,7 @@ import { excerpt } from './parse-body.js';
 import type { ServerEnv } from './request-signal.js';
 import type { ServedModel } from './served-model.js';
 import type { ServerContext } from './server-context.js';
+import { honoursField } from './token-controls.js';
 
 interface KnownParam {
   /** True for values that ask for nothing. */
@@ -18,6 +19,12 @@ interface KnownParam {
 const one = { isNeutral: (value: unknown) => value === 1, neutral: '1' };
 const zero = { isNeutral: (value: unknown) => value === 0, neutral: '0' };
 const noTools = { isNeutral: isEmpty, neutral: 'empty', reason: 'it was not trained to call tools' };
+const noGrammar = {
+  isNeutral: (value: unknown) => value === '',
+  neutral: 'null',
+  reason: 'its text cannot be bound to a format',
+};
+const noWordLists = { isNeutral: isEmpty, neutral: 'empty', reason: 'use `logit_bias` on a token model' };
 
 const knownParams: Readonly<Record<string, KnownParam>> = {
   top_p: one,
@@ -32,11 +39,25 @@ const knownParams: Readonly<Record<string, KnownParam>> = {
     neutral: 'empty',
     reason: 'it continues texts and fills no gaps',
   },
-  best_of: { isNeutral: value => value === 0 || value === 1, neutral: '1' },
   response_format: {
+    ...noGrammar,
     isNeutral: value => (value as { type?: unknown }).type === 'text',
     neutral: '{"type": "text"}',
-    reason: 'its text cannot be bound to a format',
+  },
+  // vLLM's and llama.cpp's names of the same wish.
+  structured_outputs: noGrammar,
+  guided_json: noGrammar,
+  guided_regex: noGrammar,
+  guided_choice: noGrammar,
+  guided_grammar: noGrammar,
+  grammar: noGrammar,
+  json_schema: noGrammar,
+  bad_words: noWordLists,
+  allowed_token_ids: noWordLists,
+  use_beam_search: {
+    isNeutral: value => value === false,
+    neutral: 'false',
+    reason: 'texts are drawn here; `best_of` chooses among several',
   },
   tools: noTools,
   functions: noTools,
@@ -55,6 +76,7 @@ export function findIgnoredParams(
 ): readonly string[] {
   const ignored = Object.entries(knownParams)
     .filter(([name, { isNeutral }]) => body[name] != null && !isNeutral(body[name]))
+    .filter(([name]) => !honoursField(name, model))
     .map(([name]) => name);
   const first = ignored[0];
   if (strict && first !== undefined) throw refuse(first, body[first], model);
@@ -75,10 +97,7 @@ export function surfaceIgnoredParams(
 
 function refuse(name: string, value: unknown, model: ServedModel): CalmError {
   const { neutral, reason } = knownParams[name] as KnownParam;
-  const noProbabilities =
-    model.kind === 'calm'
-      ? 'a CALM draws samples and has no token probabilities to change'
-      : 'this server does not change token probabilities';
+  const noProbabilities = 'a CALM draws samples and has no token probabilities to change';
   return new CalmError(
     'unsupported',
     `\`${name}\` must be ${neutral} or left out for ${model.id}: ${reason ?? noProbabilities}. ` +

@@ -69,10 +69,27 @@ const extras = {
 
 const head = { id: z.string(), created: z.int(), model: z.string() };
 
+const logprob = z.number().max(0);
+
+/** OpenAI's four lists, with an entry for each token. */
+const completionLogprobs = z.object({
+  text_offset: z.array(count),
+  token_logprobs: z.array(logprob.nullable()),
+  tokens: z.array(z.string()),
+  top_logprobs: z.array(z.record(z.string(), logprob).nullable()),
+});
+
+const chatToken = { token: z.string(), logprob, bytes: z.array(z.int().min(0).max(255)).nullable() };
+
+const chatLogprobs = z.object({
+  content: z.array(z.object({ ...chatToken, top_logprobs: z.array(z.object(chatToken)) })),
+  refusal: z.null(),
+});
+
 const completionChoice = z.object({
   index: count,
   text: z.string(),
-  logprobs: z.null(),
+  logprobs: completionLogprobs.nullable(),
   finish_reason: finishReason,
   ...extras,
   prompt_token_ids: z.exactOptional(tokenIds),
@@ -94,7 +111,7 @@ export const completionEvent = z.object({
   timings: z.exactOptional(timings),
 });
 
-const chatEnd = { index: count, logprobs: z.null(), finish_reason: finishReason, ...extras };
+const chatEnd = { index: count, logprobs: chatLogprobs.nullable(), finish_reason: finishReason, ...extras };
 
 /** The answer of POST /chat/completions. */
 export const chatAnswer = z.object({

@@ -1,4 +1,4 @@
-/** Probabilities of tokens, which no model here reports. */
+/** Probabilities of tokens, where a model does not report them. */
 import { CalmError } from '../errors.js';
 import { excerpt } from './parse-body.js';
 import type { ServedModel } from './served-model.js';
@@ -12,6 +12,7 @@ const harmless: Readonly<Record<string, { readonly values: readonly unknown[]; r
 };
 
 /**
+ * A token model has those of its answers, and of its prompts where they are echoed; a CALM has none.
  * Nulls in their place would be taken for numbers by whoever scores texts, so asking for them is an error.
  *
  * @throws CalmError unsupported, naming the field and what to use instead
@@ -20,12 +21,13 @@ export function refuseLogprobs(body: Readonly<Record<string, unknown>>, model: S
   for (const [param, { values, named }] of Object.entries(harmless)) {
     const value = body[param];
     if (value === null || value === undefined || values.includes(value)) continue;
+    if (model.kind === 'token' && param !== 'prompt_logprobs') continue;
     const reason =
       model.kind === 'calm'
         ? 'a CALM draws samples and has no token probabilities that it could report. `chunk_statistics`: true counts how ' +
           'often fresh candidates agree with each chosen token, with 95 % intervals; `calm eval` compares models by ' +
           'BrierLM'
-        : 'this server does not report token probabilities yet';
+        : 'those of the prompt come with `echo`: true and `logprobs` in a completion';
     throw new CalmError(
       'unsupported',
       `\`${param}\` must be ${named} or left out for ${model.id}: ${reason}. Given: ${excerpt(value)}.`,

@@ -5,6 +5,7 @@ import {
   DEFAULT_TEMPERATURE_LAW,
   type Sampler,
   type TemperatureLaw,
+  type TokenControls,
 } from '../sampler/settings.js';
 import type { CompletionBody } from './completion-schema.js';
 import type { GenerationFields } from './generation-fields.js';
@@ -12,6 +13,7 @@ import { checkVocabulary, readPrompts, type UnseededPrompt } from './read-prompt
 import { refuseLogprobs } from './refuse-logprobs.js';
 import { foldSeed, randomSeed } from './seed.js';
 import type { ServedModel } from './served-model.js';
+import { checkSomethingIsLeft, readTokenControls } from './token-controls.js';
 
 /** One prompt of a request. */
 export interface Prompt extends UnseededPrompt {
@@ -21,8 +23,10 @@ export interface Prompt extends UnseededPrompt {
 /** A completion request that the model can run. */
 export interface Generation {
   readonly prompts: readonly Prompt[];
-  /** Choices for each prompt, n. */
+  /** Choices of each prompt that are answered, n. */
   readonly choiceCount: number;
+  /** Choices of each prompt that are made, best_of; `choiceCount` or more. */
+  readonly candidateCount: number;
   readonly maxTokens: number;
   readonly minTokens: number;
   readonly temperature: number;
@@ -30,6 +34,11 @@ export interface Generation {
   readonly sampler: Sampler;
   readonly temperatureLaw: TemperatureLaw;
   readonly chunkStatistics: boolean;
+  readonly controls: TokenControls | undefined;
+  /** How many of the most probable tokens are reported with each token's log-probability; null to report none. */
+  readonly logprobs: number | null;
+  /** Whether those of the prompt are reported too, in front of them. */
+  readonly hasPromptLogprobs: boolean;
   /** Tokens that end a choice; none of them is delivered. */
   readonly stopTokenIds: readonly number[];
   /** Texts that end a choice; none of them is delivered. */
@@ -60,20 +69,47 @@ const greedySeed = 0;
 export function toGeneration(body: CompletionBody, model: ServedModel): Generation {
   refuseLogprobs(body, model);
   const maxTokens = body.max_tokens ?? model.defaults.max_tokens ?? openAiMaxTokens;
-  return buildGeneration(body, model, { prompts: readPrompts(body, model), maxTokens });
+  const logprobs = model.kind === 'token' ? (body.logprobs ?? null) : null;
+  return buildGeneration(body, model, {
+    prompts: readPrompts(body, model),
+    maxTokens,
+    candidateCount: readBestOf(body),
+    logprobs,
+    hasPromptLogprobs: logprobs !== null && (body.echo ?? false),
+  });
+}
+
+/** 0 stands for nothing; a stream has no place for choices that are taken back. */
+function readBestOf({ best_of, n, stream }: CompletionBody): number {
+  const choiceCount = n ?? 1;
+  const bestOf = best_of || choiceCount;
+  if (bestOf < choiceCount) {
+    throw invalid('best_of', `\`best_of\` must not be less than \`n\` (${choiceCount}). Given: ${bestOf}.`);
+  }
+  if (stream && bestOf > choiceCount) {
+    throw invalid(
+      'best_of',
+      `\`best_of\` must be \`n\` (${choiceCount}) or left out in a stream: the best choices are known at the end. ` +
+        `Given: ${bestOf}.`,
+    );
+  }
+  return bestOf;
 }
 
 /** What completions and chats find out each in its own way. */
 export interface GenerationParts {
   readonly prompts: readonly UnseededPrompt[];
   readonly maxTokens: number;
+  readonly candidateCount: number;
+  readonly logprobs: number | null;
+  readonly hasPromptLogprobs: boolean;
 }
 
 /** @throws CalmError invalid_request or unsupported, naming the field */
 export function buildGeneration(
   fields: GenerationFields,
   model: ServedModel,
-  { prompts, maxTokens }: GenerationParts,
+  { prompts, maxTokens, candidateCount, logprobs, hasPromptLogprobs }: GenerationParts,
 ): Generation {
   const { defaults } = model;
   const minTokens = fields.min_tokens ?? 0;
@@ -84,14 +120,17 @@ export function buildGeneration(
     );
   }
   const temperature = fields.temperature ?? defaults.temperature ?? openAiTemperature;
-  const choiceCount = fields.n ?? 1;
-  checkChoiceCount(prompts.length, choiceCount, model);
+  checkChoiceCount(prompts.length, fields.n ?? 1, candidateCount, model);
+  const stopTokenIds = [...(fields.ignore_eos ? [] : model.endTokenIds), ...readStopTokenIds(fields, model)];
+  const controls = readTokenControls(fields, model);
+  if (controls) checkSomethingIsLeft(controls, stopTokenIds, model);
   return {
     prompts: prompts.map(prompt => ({
       ...truncate(prompt, fields, model),
       seed: chooseSeed(fields.seed, temperature),
     })),
-    choiceCount,
+    choiceCount: fields.n ?? 1,
+    candidateCount,
     maxTokens,
     minTokens,
     temperature,
@@ -99,7 +138,10 @@ export function buildGeneration(
     sampler: fields.sampler ?? DEFAULT_SAMPLER,
     temperatureLaw: fields.temperature_law ?? defaults.temperature_law ?? DEFAULT_TEMPERATURE_LAW,
     chunkStatistics: readChunkStatistics(fields, model),
-    stopTokenIds: [...(fields.ignore_eos ? [] : model.endTokenIds), ...readStopTokenIds(fields, model)],
+    controls,
+    logprobs,
+    hasPromptLogprobs,
+    stopTokenIds,
     stopStrings: readStopStrings(fields, model),
     includeStopString: fields.include_stop_str_in_output ?? false,
     granularity: fields.stream_granularity ?? 'chunk',
@@ -107,23 +149,25 @@ export function buildGeneration(
   };
 }
 
-/** Keeps the end of a prompt, which is what the text goes on from. */
+/** Keeps the end of a prompt, which is what the text goes on from, unless the other side is asked for. */
 function truncate(
   prompt: UnseededPrompt,
-  { truncate_prompt_tokens: most }: GenerationFields,
-  { encoding }: ServedModel,
+  { truncate_prompt_tokens, truncation_side }: GenerationFields,
+  { encoding, maxModelLen }: ServedModel,
 ): UnseededPrompt {
+  const most = truncate_prompt_tokens === -1 ? maxModelLen : truncate_prompt_tokens;
   if (!most || prompt.tokens.length <= most) return prompt;
-  const tokens = prompt.tokens.slice(-most);
+  const tokens = truncation_side === 'right' ? prompt.tokens.slice(0, most) : prompt.tokens.slice(-most);
   return { tokens, echoText: prompt.echoText === '' || !encoding ? '' : encoding.decode(tokens) };
 }
 
-function checkChoiceCount(promptCount: number, n: number, model: ServedModel): void {
-  const choiceCount = promptCount * n;
+function checkChoiceCount(promptCount: number, n: number, bestOf: number, model: ServedModel): void {
+  const choiceCount = promptCount * bestOf;
   if (choiceCount <= model.maxChoices) return;
+  const [name, each] = bestOf > n ? ['best_of', bestOf] : ['n', n];
   throw invalid(
-    promptCount > 1 ? 'prompt' : 'n',
-    `\`prompt\` holds ${promptCount} prompts and \`n\` is ${n}: together they ask for ${choiceCount} choices, and ` +
+    promptCount > 1 ? 'prompt' : name,
+    `\`prompt\` holds ${promptCount} prompts and \`${name}\` is ${each}: together they ask for ${choiceCount} choices, and ` +
       `this server takes ${model.maxChoices} at a time. Send several requests.`,
   );
 }

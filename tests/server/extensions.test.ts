@@ -131,8 +131,10 @@ describe('fields that the model cannot honour', () => {
     ['repetition_penalty', 1.1],
     ['logit_bias', { 5: 1 }],
     ['suffix', 'end'],
-    ['best_of', 2],
     ['response_format', { type: 'json_object' }],
+    ['guided_regex', 'a+'],
+    ['bad_words', ['no']],
+    ['use_beam_search', true],
   ];
 
   it('are named in a header and to the log, and change nothing', async () => {
@@ -167,6 +169,9 @@ describe('fields that the model cannot honour', () => {
       suffix: '',
       best_of: 0,
       response_format: { type: 'text' },
+      guided_regex: null,
+      bad_words: [],
+      use_beam_search: false,
       logprobs: 0,
       prompt_logprobs: null,
     };
