@@ -17,7 +17,7 @@ import {
 import { BrierTotals } from './brier-summary.js';
 import { CalmBlockModel } from './calm-block-model.js';
 import type { Evaluation, EvaluationOptions } from './evaluation.js';
-import { flopsPerToken } from './flops.js';
+import { flopsPerToken, flopsPerTokenByPart } from './flops.js';
 import { shapeOfManifest } from './model-shape.js';
 import { reconstruct } from './reconstruction.js';
 import { scoreBlocks } from './score-blocks.js';
@@ -63,6 +63,7 @@ export async function evaluatePackage(
       autoencoderAccuracy: autoencoder?.noisy ?? null,
       autoencoderAccuracyClean: autoencoder?.clean ?? null,
       flopsPerToken: shape && flopsPerToken(shape, full),
+      flopsPerTokenParts: shape && flopsPerTokenByPart(shape, full),
     };
   } finally {
     sessions.close();

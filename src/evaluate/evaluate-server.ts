@@ -57,6 +57,7 @@ export async function evaluateServer(
     autoencoderAccuracy: null,
     autoencoderAccuracyClean: null,
     flopsPerToken: null,
+    flopsPerTokenParts: null,
   };
 }
 

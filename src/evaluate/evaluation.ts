@@ -1,5 +1,6 @@
 /** What an evaluation is asked, and what it finds. */
 import type { BrierSummary } from './brier-summary.js';
+import type { TokenFlops } from './flops.js';
 
 export interface EvaluationOptions {
   /** Draws at a position; paths at a position for a token model. At least 2. */
@@ -27,4 +28,6 @@ export interface Evaluation extends BrierSummary {
   readonly autoencoderAccuracyClean: number | null;
   /** One candidate a step, at the model's full context; null for heads whose cost is not known. */
   readonly flopsPerToken: number | null;
+  /** The same by part. */
+  readonly flopsPerTokenParts: TokenFlops | null;
 }

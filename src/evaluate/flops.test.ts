@@ -6,7 +6,13 @@ import { goldenFolder } from '../../tests/reference/golden-file.js';
 import { convertCheckpoint } from '../convert/convert.js';
 import { PAPER_AUTOENCODER, SYNTH_SHAPES, type SynthShape } from '../convert/synth-shapes.js';
 import { openPackage } from '../runtime/open-package.js';
-import { type BackboneShape, flopsPerToken, type ModelShape, stepFlops } from './flops.js';
+import {
+  type BackboneShape,
+  flopsPerToken,
+  flopsPerTokenByPart,
+  type ModelShape,
+  stepFlops,
+} from './flops.js';
 import { shapeOfManifest } from './model-shape.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'calm-flops-'));
@@ -49,6 +55,20 @@ const table: [SynthShape, number][] = [
 it.each(table)('counts %s within 4 %% of the paper', (name, published) => {
   const counted = flopsPerToken(paperShape(name), { contextSteps: 2048, candidates: 1 });
   expect(Math.abs(counted / published - 1)).toBeLessThan(0.04);
+});
+
+it.each(['calm-m', 'transformer-s'] as const)('says of %s where they go', name => {
+  const shape = paperShape(name);
+  const setting = { contextSteps: 2048, candidates: 3 };
+  const { backbone, attention, head, decoder } = flopsPerTokenByPart(shape, setting);
+  expect(backbone + attention + head + decoder).toBe(flopsPerToken(shape, setting));
+  const step = stepFlops(shape, 2048);
+  if (shape.kind === 'token') expect([head, decoder]).toEqual([step.headOnce, 0]);
+  else {
+    expect(head).toBe((step.headOnce + 3 * step.headPerCandidate) / 4);
+    expect(decoder).toBe((3 * step.decoderPerCandidate) / 4);
+    expect(backbone).toBe(step.backbone / 4);
+  }
 });
 
 it('counts what 200 candidates cost', () => {

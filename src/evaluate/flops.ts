@@ -88,13 +88,31 @@ function decoderFlops({ decoder, chunkSize, latentSize, backbone }: CalmShape): 
   return 2 * (latentSize * d + mlp * (chunkLayers + chunkSize * (layers - chunkLayers)) + expand + output);
 }
 
-/** FLOPs for each generated token: a step makes K of them. */
-export function flopsPerToken(
+/** What is counted: how long the context is, and how many candidates a step draws. */
+export interface FlopsSetting {
+  readonly contextSteps: number;
+  readonly candidates: number;
+}
+
+/** FLOPs for each generated token, by part; the head of a token model is its output matrix. */
+export type TokenFlops = Readonly<Record<'backbone' | 'attention' | 'head' | 'decoder', number>>;
+
+/** FLOPs for each generated token, by part: a step makes K of them. */
+export function flopsPerTokenByPart(
   shape: ModelShape,
-  { contextSteps, candidates }: { readonly contextSteps: number; readonly candidates: number },
-): number {
+  { contextSteps, candidates }: FlopsSetting,
+): TokenFlops {
   const step = stepFlops(shape, contextSteps);
-  const perCandidate = step.headPerCandidate + step.decoderPerCandidate;
-  const total = step.backbone + step.attention + step.headOnce + candidates * perCandidate;
-  return total / (shape.kind === 'calm' ? shape.chunkSize : 1);
+  const tokens = shape.kind === 'calm' ? shape.chunkSize : 1;
+  return {
+    backbone: step.backbone / tokens,
+    attention: step.attention / tokens,
+    head: (step.headOnce + candidates * step.headPerCandidate) / tokens,
+    decoder: (candidates * step.decoderPerCandidate) / tokens,
+  };
+}
+
+/** FLOPs for each generated token. */
+export function flopsPerToken(shape: ModelShape, setting: FlopsSetting): number {
+  return Object.values(flopsPerTokenByPart(shape, setting)).reduce((sum, flops) => sum + flops, 0);
 }

@@ -68,6 +68,7 @@ it('prints one JSON object with the figures of a CALM', async () => {
     autoencoder_accuracy: expect.any(Number),
     autoencoder_accuracy_clean: expect.any(Number),
     flops_per_token: expect.any(Number),
+    flops_per_token_parts: expect.objectContaining({ decoder: expect.any(Number) }),
     // 26 and 24 bytes; the document of 2 bytes has no position.
     tokens: 50,
     documents: 2,

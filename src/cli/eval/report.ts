@@ -17,6 +17,7 @@ export function evalJson(report: EvalReport): string {
     autoencoder_accuracy: report.autoencoderAccuracy,
     autoencoder_accuracy_clean: report.autoencoderAccuracyClean,
     flops_per_token: report.flopsPerToken,
+    flops_per_token_parts: report.flopsPerTokenParts,
     tokens: report.tokens,
     documents: report.documents,
     positions: report.positions,

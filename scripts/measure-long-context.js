@@ -1,0 +1,167 @@
+/**
+ * What a context costs as it grows, through the engine: a decode step, the prefill, and memory. Prints Markdown.
+ *
+ *   npm run build && node scripts/measure-long-context.js --model <package> --chunks 16,64,256,1024,2048
+ *
+ * Each length is measured `--repetitions` times, all lengths in turn; figures are medians. A step's time is the
+ * native call's, the engine's share is what is left of the step. Prefill is by position: what the piece of 64 chunks
+ * that ends at this length cost. Memory is what the resident set grew by while `--rows` rows of this length were
+ * filled, over the bytes that their keys and values take.
+ */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { Engine } from '../dist/runtime/engine.js';
+import { loadModel } from '../dist/runtime/load-model.js';
+import { openPackage } from '../dist/runtime/open-package.js';
+import { OrtEnvironment } from '../dist/runtime/ort/environment.js';
+import { OrtLibrary } from '../dist/runtime/ort/library.js';
+
+const { values: options } = parseArgs({
+  options: {
+    model: { type: 'string' },
+    chunks: { type: 'string', default: '16,64,256,512,1024,2048' },
+    steps: { type: 'string', default: '12' },
+    rows: { type: 'string', default: '4' },
+    repetitions: { type: 'string', default: '3' },
+    threads: { type: 'string', default: '2' },
+    /** Rows that decode at once. */
+    batch: { type: 'string', default: '1' },
+  },
+});
+const steps = Number(options.steps);
+const batch = Number(options.batch);
+const rowCount = Number(options.rows);
+const lengths = options.chunks.split(',').map(Number);
+const PIECE = 64;
+const WARMUP_STEPS = 2;
+
+const source = openPackage(options.model);
+const { manifest } = source;
+const environment = OrtEnvironment.open(OrtLibrary.load(), { threads: Number(options.threads) });
+const { backbone } = manifest;
+const bytesPerChunk =
+  2 *
+  backbone.layers *
+  backbone.kv_heads *
+  backbone.head_size *
+  (manifest.activation_type === 'fp16' ? 2 : 4);
+
+/** Random ids, the same in every run (a multiplicative congruential generator). */
+function randomIds(count, seed) {
+  let state = (seed + 1) * 48271;
+  return Array.from({ length: count }, () => {
+    state = (state * 48271) % 2147483647;
+    return state % manifest.vocab_size;
+  });
+}
+
+function residentBytes() {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;
+}
+
+function median(values) {
+  const ascending = [...values].sort((a, b) => a - b);
+  const middle = (ascending.length - 1) / 2;
+  return (ascending[Math.floor(middle)] + ascending[Math.ceil(middle)]) / 2;
+}
+
+function open(slots) {
+  const { model } = loadModel(environment, source, { slots, device: 'cpu' });
+  const bosTokenId = manifest.bos_token_id;
+  return { model, engine: new Engine(model, { bosTokenId, prefillChunksPerStep: PIECE }) };
+}
+
+/** Follows texts whose prompts have `chunks` chunks; `onChunk` hears of the first one's chunks. */
+async function run({ model, engine }, chunks, texts, onChunk) {
+  const K = model.chunkSize;
+  const generated = Math.min(WARMUP_STEPS + steps + 1, model.contextChunks - chunks + 1);
+  const follow = async text => {
+    const request = {
+      promptTokens: [manifest.bos_token_id, ...randomIds(chunks * K - 1, text + chunks)],
+      maxTokens: generated * K,
+      minTokens: 0,
+      sampling: { temperature: 1, numCandidates: 1, seed: text, choice: 0 },
+      stopTokenIds: [],
+    };
+    let seen = 0;
+    for await (const _ of engine.submit(request)) onChunk(text, ++seen);
+  };
+  await Promise.all(Array.from({ length: texts }, (_, text) => follow(text)));
+}
+
+/** Milliseconds of a decode step and of the engine around it, when every row holds `chunks` chunks or a few more. */
+async function decodeCost(opened, chunks) {
+  const readings = [];
+  await run(opened, chunks, batch, (text, seen) => {
+    // The last text was admitted last: while it decodes, all of them do.
+    if (text === batch - 1 && seen >= WARMUP_STEPS) readings.push(opened.engine.stats());
+  });
+  const [first, last] = [readings[0], readings.at(-2)];
+  const count = last.steps - first.steps;
+  return {
+    decodeMs: (last.decodeMs - first.decodeMs) / count,
+    engineMs: (last.stepMs - first.stepMs - (last.decodeMs - first.decodeMs)) / count,
+  };
+}
+
+/** Milliseconds of the piece that ends at each length. */
+async function prefillCost({ model }, longest) {
+  const K = model.chunkSize;
+  const times = new Map();
+  const ids = randomIds(longest * K, 7);
+  for (let position = 0; position < longest; position += PIECE) {
+    const tokens = ids.slice(position * K, Math.min(longest, position + PIECE) * K);
+    const { timings } = await model.step({ prefill: [{ slot: 0, position, tokens }], decode: [] });
+    times.set(position + tokens.length / K, (timings.prefillMs * PIECE * K) / tokens.length);
+  }
+  return times;
+}
+
+const fits = lengths.filter(chunks => chunks + 4 <= backbone.max_positions);
+const decode = new Map(fits.map(chunks => [chunks, []]));
+const prefill = new Map();
+const opened = open(batch);
+for (let repetition = -1; repetition < Number(options.repetitions); repetition += 1) {
+  const pieces = await prefillCost(opened, Math.max(...fits));
+  for (const chunks of fits) {
+    const cost = await decodeCost(opened, chunks);
+    // The first round is for kernels and compilers to warm up.
+    if (repetition >= 0) decode.get(chunks).push(cost);
+  }
+  if (repetition < 0) continue;
+  for (const [end, ms] of pieces) prefill.set(end, [...(prefill.get(end) ?? []), ms]);
+}
+await opened.engine.close();
+
+const memory = new Map();
+for (const chunks of fits) {
+  const filled = open(rowCount);
+  // Buffers and code that do not depend on the length.
+  await run(filled, 16, rowCount, () => {});
+  const before = residentBytes();
+  await run(filled, chunks, rowCount, () => {});
+  const used = rowCount * bytesPerChunk * Math.max(1, chunks - 16);
+  memory.set(chunks, { mib: (residentBytes() - before) / 2 ** 20, usedMib: used / 2 ** 20 });
+  await filled.engine.close();
+}
+environment.close();
+
+console.log(
+  `${manifest.name} (${manifest.weight_type}, cache ${manifest.activation_type}), K = ${manifest.chunk_size}, ` +
+    `${batch} row${batch > 1 ? 's' : ''}, ${bytesPerChunk} bytes of cache a chunk:\n`,
+);
+console.log(
+  '| chunks in the row | decode step ms | over the shortest | engine ms a step | prefill of 64 chunks up to here, ms | resident MiB grown | keys and values, MiB |',
+);
+console.log('|---|---|---|---|---|---|---|');
+const stepMs = chunks => median(decode.get(chunks).map(({ decodeMs }) => decodeMs));
+for (const chunks of fits) {
+  const engineMs = median(decode.get(chunks).map(entry => entry.engineMs));
+  const end = Math.max(PIECE, chunks);
+  const piece = prefill.has(end) ? median(prefill.get(end)).toFixed(1) : '-';
+  const { mib, usedMib } = memory.get(chunks);
+  console.log(
+    `| ${chunks} | ${stepMs(chunks).toFixed(2)} | ${(stepMs(chunks) / stepMs(fits[0])).toFixed(2)} | ` +
+      `${engineMs.toFixed(3)} | ${piece} | ${chunks > 16 ? mib.toFixed(1) : '-'} | ${chunks > 16 ? usedMib.toFixed(1) : '-'} |`,
+  );
+}
