@@ -5,6 +5,9 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from 'p
 
 const programNames = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
+/** A busy machine needs tens of seconds for what takes a second on its own. */
+export const pageTimeoutMs = 120_000;
+
 /** The system's Chromium, or the one that CHROMIUM names; null where there is none. */
 export function findChromium(): string | null {
   const folders = (process.env.PATH ?? '').split(delimiter);
@@ -45,6 +48,7 @@ export async function openPage(
 ): Promise<OpenPage> {
   const context = await browser.newContext(options);
   const page = await context.newPage();
+  page.setDefaultTimeout(pageTimeoutMs);
   const complaints: string[] = [];
   const asked: Record<string, unknown>[] = [];
   page.on('console', message => {

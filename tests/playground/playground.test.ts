@@ -7,7 +7,7 @@ import { ServedModels } from '../../src/server/served-model.js';
 import { eosTokenId } from '../server/fake-model.js';
 import { startFakeServer, startServer } from '../server/start-server.js';
 import { until } from '../server/until.js';
-import { findChromium, launchChromium, openPage } from './browser.js';
+import { findChromium, launchChromium, openPage, pageTimeoutMs } from './browser.js';
 import { holdSteps } from './stepped-model.js';
 
 const hasChromium = findChromium() !== null;
@@ -36,7 +36,7 @@ async function sees(page: Page, selector: string, text: string | RegExp): Promis
   await page.locator(selector).filter({ hasText: text }).first().waitFor();
 }
 
-describe.skipIf(!hasChromium)('the playground in Chromium', () => {
+describe.skipIf(!hasChromium)('the playground in Chromium', { timeout: pageTimeoutMs }, () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchChromium();

@@ -74,16 +74,24 @@ export function showSpaces(text) {
 
 /**
  * @param {Chunk} chunk
+ * @returns {string[]} what it took, and how probable it was where that was counted
+ */
+export function chunkFacts(chunk) {
+  const counted = chunkProbability(chunk);
+  return [
+    `${chunk.draws} ${chunk.draws === 1 ? 'draw' : 'draws'}`,
+    ...(chunk.isFallback ? ['a weaker law was taken'] : []),
+    ...(counted ? [`probability ${showProbability(counted.probability)}`] : []),
+  ];
+}
+
+/**
+ * @param {Chunk} chunk
  * @param {number} index
  * @param {number} total
  * @returns {string} a sentence for those who hear the page
  */
 export function describeChunk(chunk, index, total) {
-  const counted = chunkProbability(chunk);
-  return [
-    `Chunk ${index + 1} of ${total}: ${chunk.text.trim() || 'no text'}`,
-    `${chunk.draws} ${chunk.draws === 1 ? 'draw' : 'draws'}`,
-    ...(chunk.isFallback ? ['a weaker law was taken'] : []),
-    ...(counted ? [`probability ${showProbability(counted.probability)}`] : []),
-  ].join(', ');
+  const text = chunk.text.trim() || 'no text';
+  return [`Chunk ${index + 1} of ${total}: ${text}`, ...chunkFacts(chunk)].join(', ');
 }

@@ -1,5 +1,5 @@
 /** One model's run: its text chunk by chunk, its figures, and a walk through its steps. */
-import { chunkProbability, describeChunk, readChunk, showSpaces, tintBounds, tintOf } from './chunk.js';
+import { chunkFacts, chunkProbability, describeChunk, readChunk, tintBounds, tintOf } from './chunk.js';
 import { byId, make, partsOf, say } from './elements.js';
 import { inspect } from './inspector.js';
 import { drawTrace, markStep } from './trace.js';
@@ -200,6 +200,6 @@ function chunkSpan(chunk, index) {
   const span = make('span', `chunk ${tintOf(chunk, index)}`, chunk.text);
   if (chunk.isFallback) span.classList.add('fallback');
   if (chunk.text === '') span.classList.add('blank');
-  span.title = showSpaces(chunk.text);
+  span.title = chunkFacts(chunk).join(', ');
   return span;
 }

@@ -25,7 +25,9 @@ export function drawTrace(parts, chunks) {
   parts.bars.ownerSVGElement?.setAttribute('viewBox', `0 0 ${chunks.length || 1} 1`);
   parts.bars.setAttribute('d', bars);
   parts.weak.setAttribute('d', weak);
-  parts.scale.textContent = `up to ${most} ${most === 1 ? 'draw' : 'draws'} a step, log scale`;
+  const scale = `Up to ${most} ${most === 1 ? 'draw' : 'draws'} a step, log scale`;
+  const explained = `${scale}. Orange, and dotted in the text: a weaker law decided, as none of N draws met the one asked for`;
+  parts.scale.textContent = weak ? explained : scale;
 }
 
 /**
