@@ -14,7 +14,7 @@ from calm_train.brier import brier_lm_with_error, brier_means
 from calm_train.checkpoint import WEIGHTS, count_parameters, load_calm, load_llama, read_config
 from calm_train.config import Config, parse_command_line
 from calm_train.data import Special, held_out_documents
-from calm_train.evaluate import ChunkModel, batch_documents, brier_positions, held_out_energy
+from calm_train.held_out import ChunkModel, batch_documents, brier_positions, held_out_energy
 from calm_train.markdown import render
 from calm_train.models.calm import Calm
 from calm_train.reconstruction import exactness, random_chunks

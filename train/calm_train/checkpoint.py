@@ -1,14 +1,16 @@
 """Checkpoint folders in the official Hugging Face layout, written atomically; and reading them back."""
 
+import hashlib
 import json
-import os
 import shutil
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from calm_train.files import replace_file
 from calm_train.models.autoencoder import Autoencoder, AutoencoderShape
 from calm_train.models.backbone import BackboneShape
 from calm_train.models.calm import Calm, CalmShape
@@ -53,25 +55,19 @@ def write_folder(
     tokenizer: Path | None = None,
     generation: dict | None = None,
 ) -> None:
-    """Each file is written under another name and renamed, so a reader never sees half a file."""
     folder.mkdir(parents=True, exist_ok=True)
-    staged = folder / f"{WEIGHTS}.tmp"
-    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, staged, metadata={"format": "pt"})
-    staged.chmod(0o644)  # safetensors writes for the owner only
-    os.replace(staged, folder / WEIGHTS)
+    values = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    replace_file(folder / WEIGHTS, lambda path: save_file(values, path, metadata={"format": "pt"}))
     _write_json(folder / "config.json", dict(sorted(config.items())))
     if generation is not None:
         _write_json(folder / "generation_config.json", generation)
     if tokenizer is not None:
         for name in (RANKS_FILE, CONFIG_FILE):
-            shutil.copyfile(tokenizer / name, folder / f"{name}.tmp")
-            os.replace(folder / f"{name}.tmp", folder / name)
+            replace_file(folder / name, lambda path, name=name: shutil.copyfile(tokenizer / name, path))
 
 
 def _write_json(path: Path, value: dict) -> None:
-    staged = path.with_suffix(".tmp")
-    staged.write_text(json.dumps(value, indent=2) + "\n")
-    os.replace(staged, path)
+    replace_file(path, lambda staged: staged.write_text(json.dumps(value, indent=2) + "\n"))
 
 
 def official_tensors(model: nn.Module, drop: tuple[str, ...] = ()) -> dict[str, Tensor]:
@@ -79,12 +75,26 @@ def official_tensors(model: nn.Module, drop: tuple[str, ...] = ()) -> dict[str, 
 
 
 def read_config(folder: Path) -> dict:
-    return json.loads((folder / "config.json").read_text())
+    try:
+        return json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"{folder} holds no checkpoint: {error}") from None
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise SystemExit(f"{folder / WEIGHTS} cannot be read: {error}") from None
+
+
+def file_fingerprint(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def load_autoencoder(folder: Path) -> Autoencoder:
     model = Autoencoder(autoencoder_shape(read_config(folder)))
-    model.load_state_dict(load_file(folder / WEIGHTS))
+    model.load_state_dict(read_weights(folder))
     return model.eval()
 
 
@@ -95,13 +105,13 @@ def load_calm(folder: Path, autoencoder: Path) -> Calm:
     )
     shape = CalmShape(backbone_shape(config), head)
     model = Calm(shape, Autoencoder(autoencoder_shape(read_config(autoencoder))))
-    model.load_state_dict(load_file(folder / WEIGHTS))
+    model.load_state_dict(read_weights(folder))
     return model.eval()
 
 
 def load_llama(folder: Path) -> Llama:
     model = Llama(backbone_shape(read_config(folder)))
-    model.load_state_dict(load_file(folder / WEIGHTS))
+    model.load_state_dict(read_weights(folder))
     return model.eval()
 
 

@@ -13,6 +13,7 @@ from calm_train.sections import (
     CalmSection,
     CardSection,
     DataSection,
+    EvaluateSection,
     OptimSection,
     SampleSection,
     TokenizerSection,
@@ -29,6 +30,7 @@ class Config:
     autoencoder: AutoencoderSection = field(default_factory=AutoencoderSection)
     calm: CalmSection = field(default_factory=CalmSection)
     baseline: BaselineSection = field(default_factory=BaselineSection)
+    evaluate: EvaluateSection = field(default_factory=EvaluateSection)
     sample: SampleSection = field(default_factory=SampleSection)
     card: CardSection = field(default_factory=CardSection)
 
@@ -39,6 +41,7 @@ SECTIONS = {
     "autoencoder": AutoencoderSection,
     "calm": CalmSection,
     "baseline": BaselineSection,
+    "evaluate": EvaluateSection,
     "sample": SampleSection,
     "card": CardSection,
 }
@@ -49,25 +52,38 @@ def parse_command_line(own_section: str = "", argv: list[str] | None = None) -> 
     parser = argparse.ArgumentParser(epilog="Overrides: --key value, --section.key value (JSON-like values)")
     parser.add_argument("--config", type=Path, required=True)
     arguments, rest = parser.parse_known_args(argv)
-    raw = tomllib.loads(arguments.config.read_text())
+    raw = read_toml(arguments.config)
     if len(rest) % 2:
         parser.error(f"overrides come in pairs '--key value', got {rest}")
     for key, text in zip(rest[::2], rest[1::2], strict=True):
         if not key.startswith("--"):
             parser.error(f"expected '--key', got {key!r}")
-        name = key[2:].replace("-", "_")
-        section, _, leaf = name.rpartition(".")
-        if not section and name not in ("corpora", "run", "patch_size"):
-            section = own_section
-        target = raw.setdefault(section, {}) if section else raw
-        target[leaf] = _value(text)
+        override(raw, key[2:], _value(text), own_section)
     return build_config(raw)
 
 
+def read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SystemExit(f"cannot read the configuration {path}: {error}") from None
+
+
+def override(raw: dict[str, Any], key: str, value: Any, own_section: str = "") -> None:
+    """Sets `section.key`, or `key` of the command's own section, in what a TOML file said."""
+    name = key.replace("-", "_")
+    section, _, leaf = name.rpartition(".")
+    if not section and name not in ("corpora", "run", "patch_size"):
+        section = own_section
+    target = raw.setdefault(section, {}) if section else raw
+    target[leaf] = value
+
+
 def build_config(raw: dict[str, Any]) -> Config:
-    """A section inherits what `[training]` says for all of them; unknown keys are an error."""
+    """A section inherits what `[training]` says for all of them; unknown keys and impossible values are an error."""
     shared = raw.get("training", {})
-    sections = {}
+    patch_size = raw.get("patch_size", 2)
+    sections: dict[str, Any] = {}
     for name, section_class in SECTIONS.items():
         values = raw.get(name, {})
         if issubclass(section_class, OptimSection):
@@ -75,8 +91,30 @@ def build_config(raw: dict[str, Any]) -> Config:
         known = {f.name for f in dataclasses.fields(section_class)}
         if unknown := set(values) - known:
             raise SystemExit(f"unknown key in [{name}]: {', '.join(sorted(unknown))}")
-        sections[name] = section_class(**values)
-    return Config(corpora=Path(raw["corpora"]), run=Path(raw["run"]), patch_size=raw.get("patch_size", 2), **sections)
+        section = section_class(**values)
+        if isinstance(section, OptimSection):
+            section = _checked(section, name, 1 if name == "baseline" else patch_size)
+        sections[name] = section
+    for name in ("corpora", "run"):
+        if name not in raw:
+            raise SystemExit(f"the configuration lacks {name}")
+    return Config(corpora=Path(raw["corpora"]), run=Path(raw["run"]), patch_size=patch_size, **sections)
+
+
+def _checked(section: Any, name: str, patch_size: int) -> Any:
+    if section.decay not in ("linear", "cosine"):
+        raise SystemExit(f"[{name}] decay is {section.decay!r}; it must be linear or cosine")
+    beta = getattr(section, "beta", 1.0)
+    if not 0 < beta < 2:
+        raise SystemExit(f"[{name}] beta is {beta}; the energy score is proper for 0 < beta < 2 only")
+    if not section.block_tokens:
+        return section
+    if section.block_tokens % patch_size:
+        raise SystemExit(
+            f"[{name}] block_tokens = {section.block_tokens} is no multiple of patch_size = {patch_size}; "
+            "a row holds whole chunks"
+        )
+    return dataclasses.replace(section, row_chunks=section.block_tokens // patch_size)
 
 
 def _value(text: str) -> Any:

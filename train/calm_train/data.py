@@ -4,8 +4,10 @@ A document becomes b BOS (b uniform in 1..K, drawn anew each epoch), its tokens,
 multiple of K. A server can therefore align any prompt by BOS in front, and the text is seen at every phase.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,13 +38,18 @@ def align(tokens: np.ndarray, num_bos: int, special: Special) -> np.ndarray:
 
 
 class Shard:
-    """Memory-mapped documents of one source."""
+    """Memory-mapped documents of one source, as `calm_train.pack` wrote them."""
 
-    def __init__(self, folder: Path):
-        self.offsets = np.load(folder / "offsets.npy")
-        size = (folder / "tokens.bin").stat().st_size // int(self.offsets[-1])
-        dtype = np.uint16 if size == 2 else np.uint32
-        self.tokens = np.memmap(folder / "tokens.bin", dtype=dtype, mode="r")
+    def __init__(self, folder: Path, tokenizer: str | None = None):
+        """`tokenizer` is the fingerprint that the shard must have been packed with; None takes any."""
+        try:
+            description = json.loads((folder / "shard.json").read_text())
+            self.offsets = np.load(folder / "offsets.npy")
+            self.tokens = np.memmap(folder / "tokens.bin", dtype=description["dtype"], mode="r")
+        except (OSError, ValueError, KeyError):
+            raise SystemExit(f"{folder} holds no packed text; run calm_train.pack") from None
+        if tokenizer is not None and description["tokenizer"] != tokenizer:
+            raise SystemExit(f"{folder} was packed with another tokenizer; run calm_train.pack again")
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -77,22 +84,52 @@ class Stream:
             documents.append(np.full(len(taken), self.document))
         return np.concatenate(chunks), np.concatenate(documents)
 
+    def state(self) -> dict[str, Any]:
+        return {
+            "rng": self.rng.bit_generator.state,
+            "order": self.order,
+            "rest": self.rest.tolist(),
+            "document": self.document,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.rng.bit_generator.state = state["rng"]
+        self.order, self.document = state["order"], state["document"]
+        self.rest = np.asarray(state["rest"], dtype=np.int64).reshape(-1, self.special.patch_size)
+
 
 class Mixture:
     """Draws each row from one source, chosen by weight."""
 
-    def __init__(self, folder: Path, names: set[str], special: Special, seed: int):
-        self.shards = {name: Shard(folder / name) for name in sorted(names)}
-        self.special, self.seed = special, seed
-        self.reseed(0)
-
-    def reseed(self, step: int) -> None:
-        """Starts all sources anew, in an order that belongs to this step."""
-        self.rng = np.random.default_rng([self.seed, step])
+    def __init__(self, folder: Path, names: set[str], special: Special, seed: int, tokenizer: str | None = None):
+        self.folder = folder
+        self.rng = np.random.default_rng([seed, 0])
         self.streams = {
-            name: Stream(shard, self.special, np.random.default_rng([self.seed, step, i]))
-            for i, (name, shard) in enumerate(self.shards.items())
+            name: Stream(Shard(folder / name, tokenizer), special, np.random.default_rng([seed, 0, i]))
+            for i, name in enumerate(sorted(names))
         }
+
+    def require(self, chunks: int) -> None:
+        """A source must fill one row: repeating a handful of words for ever is never what was meant."""
+        for name, stream in self.streams.items():
+            k, shard = stream.special.patch_size, stream.shard
+            tokens = len(shard.tokens) + 2 * len(shard)  # BOS and EOS at least
+            if tokens < chunks * k:
+                raise SystemExit(
+                    f"{self.folder / name} has {tokens:,} tokens, fewer than one row of {chunks} chunks of {k}: "
+                    "give it more text or lower row_chunks"
+                )
+
+    def state(self) -> str:
+        """Where each source stands, for a run to go on with the very next row."""
+        streams = {name: stream.state() for name, stream in self.streams.items()}
+        return json.dumps({"rng": self.rng.bit_generator.state, "streams": streams})
+
+    def restore(self, state: str) -> None:
+        saved = json.loads(state)
+        self.rng.bit_generator.state = saved["rng"]
+        for name, stream in self.streams.items():
+            stream.restore(saved["streams"][name])
 
     def rows(self, count: int, chunks: int, weights: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
         """Returns chunks [count, chunks, K] and document numbers [count, chunks]."""

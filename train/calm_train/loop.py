@@ -2,64 +2,86 @@
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from calm_train.data import Mixture
 from calm_train.optimizer import optimizer_for
+from calm_train.progress import Progress
 from calm_train.schedule import Plan
 from calm_train.sections import OptimSection
+from calm_train.state import keep_until, random_state, read_state, restore_random, write_state
 
 # The average follows slowly (0.998 a step), so updating it every fourth step loses nothing and saves memory traffic.
 EMA_EVERY = 4
+MEASURED_STEPS = 20
 
 
-@dataclass
+@dataclass(frozen=True)
 class Hooks:
     """What a trainer supplies. `loss(progress)` gives the loss to differentiate and figures to log;
-    `evaluate()` and `export()` run with the averaged weights in place; `reseed(step)` gives a resumed run data that
-    it has not just seen."""
+    `evaluate()` and `export(facts)` run with the averaged weights in place."""
 
     loss: Callable[[float], tuple[Tensor, dict[str, Tensor]]]
     evaluate: Callable[[], dict[str, float]]
-    export: Callable[[dict], None]
-    reseed: Callable[[int], None]
+    export: Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """`flops_before` were spent on parts that the model contains: a CALM's autoencoder."""
+
+    tokens_per_step: int
+    flops_per_step: int
+    flops_before: int = 0
 
 
 class Loop:
-    def __init__(self, model: nn.Module, section: OptimSection, folder: Path, hooks: Hooks, tokens_per_step: int):
+    def __init__(
+        self,
+        model: nn.Module,
+        section: OptimSection,
+        folder: Path,
+        hooks: Hooks,
+        data: Mixture,
+        costs: Costs,
+        identity: dict[str, Any],
+    ):
         self.model, self.section, self.folder, self.hooks = model, section, folder, hooks
-        self.tokens_per_step = tokens_per_step
+        self.data, self.costs, self.identity = data, costs, identity
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = optimizer_for(model, section)
         self.average = [p.detach().clone() for p in self.parameters]
-        self.plan = Plan.start(section)
-        self.step = 0
+        self.plan = Plan.start(section, costs.flops_per_step, costs.flops_before)
+        self.step = self.saved_step = 0
         self.seconds = 0.0
         folder.mkdir(parents=True, exist_ok=True)
-        if (folder / "state.pt").exists():
-            self._resume()
+        self._resume()
 
-    def run(self) -> dict:
+    def run(self) -> dict[str, Any]:
         """Trains to the end of the plan; returns the facts of the run."""
         durations: list[float] = []
         last_save = last_evaluation = time.time()
+        self.progress = Progress(self.folder.name, self.step, self.plan.total)
         while not self.plan.finished(self.step):
             begin = time.time()
             figures = self._step()
             durations = [*durations[-199:], time.time() - begin]
             self.seconds += durations[-1]
             self.step += 1
-            if self.step % 20 == 0 and len(durations) >= 20:
-                self.plan.adjust(self.step, median(durations), time.time())
+            pace = median(durations)
+            if self.step % MEASURED_STEPS == 0:
+                self.plan.adjust(self.step, pace if len(durations) >= MEASURED_STEPS else None, time.time())
+            self.progress.advance(self.step, self.plan.total, *self._speed(pace))
             if self.step % self.section.log_steps == 0:
-                self._log(figures, median(durations))
+                self._log(figures, pace)
             if time.time() - last_evaluation > 60 * self.section.evaluate_minutes:
                 self._evaluate()
                 last_evaluation = time.time()
@@ -68,22 +90,39 @@ class Loop:
                 last_save = time.time()
         self._evaluate()
         self._save()
+        self.progress.close()
         return self.facts()
 
-    def facts(self) -> dict:
-        tokens = self.step * self.tokens_per_step
-        return {"steps": self.step, "tokens": tokens, "seconds": round(self.seconds), **asdict(self.section)}
+    def facts(self) -> dict[str, Any]:
+        """The settings, and what was done with them."""
+        done = {"steps": self.step, "tokens": self.tokens(), "flops": self.flops(), "seconds": round(self.seconds)}
+        return asdict(self.section) | done
+
+    def tokens(self) -> int:
+        return self.step * self.costs.tokens_per_step
+
+    def flops(self) -> int:
+        return self.costs.flops_before + self.step * self.costs.flops_per_step
 
     def _step(self) -> dict[str, Tensor]:
         rate = self.plan.learning_rate(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss, figures = self.hooks.loss(self.plan.progress(self.step))
-        loss.backward()
+        try:
+            loss, figures = self.hooks.loss(self.plan.progress(self.step))
+            loss.backward()
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not _out_of_memory(error):
+                raise
+            raise SystemExit(
+                f"out of memory at step {self.step}: lower rows (now {self.section.rows}) or row_chunks "
+                f"(now {self.section.row_chunks}); {self._saved()}"
+            ) from None
         norm = nn.utils.clip_grad_norm_(self.parameters, self.section.clip)
         if not math.isfinite(norm.item()):
             raise SystemExit(
-                f"training diverged: the gradient is {norm.item()} at step {self.step}; lower learning_rate"
+                f"training diverged: the gradient is {norm.item()} at step {self.step}; lower learning_rate "
+                f"(now {self.section.learning_rate}); {self._saved()}"
             )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=False)
@@ -93,30 +132,37 @@ class Loop:
             torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
         return {"loss": loss.detach(), "grad_norm": norm, **figures}
 
-    def _log(self, figures: dict[str, Tensor], seconds: float) -> None:
+    def _saved(self) -> str:
+        step = self.saved_step
+        return f"the checkpoint of step {step} is kept" if step else "no checkpoint was written yet"
+
+    def _speed(self, pace: float) -> tuple[float, float]:
+        """Tokens a second and minutes left."""
+        return self.costs.tokens_per_step / pace, pace * max(0, self.plan.total - self.step) / 60
+
+    def _log(self, figures: dict[str, Tensor], pace: float) -> None:
         row = {name: round(float(value), 5) for name, value in figures.items()}
-        left = seconds * max(0, self.plan.total - self.step)
+        tokens_per_second, minutes_left = self._speed(pace)
         self._write(
             row
             | {
                 "lr": self.plan.learning_rate(self.step),
-                "tokens_per_second": round(self.tokens_per_step / seconds),
+                "tokens_per_second": round(tokens_per_second),
                 "total_steps": self.plan.total,
-                "minutes_left": round(left / 60, 1),
+                "minutes_left": round(minutes_left, 1),
             }
         )
 
     def _evaluate(self) -> None:
-        self._with_average(lambda: self._write(self.hooks.evaluate()))
+        # Evaluations happen by the clock, so they must not touch the random numbers that training draws.
+        with torch.random.fork_rng():
+            self._with_average(lambda: self._write(self.hooks.evaluate()))
 
-    def _write(self, row: dict) -> None:
-        row = {"step": self.step, "seconds": round(self.seconds), **row}
-        print(
-            " ".join(f"{k}={v:.5g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()),
-            flush=True,
-        )
+    def _write(self, row: dict[str, float]) -> None:
+        done = {"step": self.step, "seconds": round(self.seconds), "tokens": self.tokens(), "flops": self.flops()}
+        self.progress.line(done | row)
         with (self.folder / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(json.dumps(done | row) + "\n")
 
     def _with_average(self, action: Callable[[], None]) -> None:
         own = [p.detach().clone() for p in self.parameters]
@@ -140,18 +186,29 @@ class Loop:
             "plan": asdict(self.plan),
             "step": self.step,
             "seconds": self.seconds,
+            "random": random_state(),
+            "data": self.data.state(),
+            "identity": self.identity,
         }
-        torch.save(state, self.folder / "state.tmp")
-        os.replace(self.folder / "state.tmp", self.folder / "state.pt")
+        write_state(self.folder, state)
+        self.saved_step = self.step
         self._with_average(lambda: self.hooks.export(self.facts()))
 
     def _resume(self) -> None:
-        state = torch.load(self.folder / "state.pt", weights_only=True, map_location=self.section.device)
+        state = read_state(self.folder, self.identity, self.section.device)
+        if state is None:
+            return
         self._copy(state["model"])
         self.average = state["average"]
         self.optimizer.load_state_dict(state["optimizer"])
-        self.plan = Plan(**state["plan"])
-        self.step, self.seconds = state["step"], state["seconds"]
-        torch.manual_seed(self.section.seed + self.step)
-        self.hooks.reseed(self.step)
+        self.step = self.saved_step = state["step"]
+        self.seconds = state["seconds"]
+        self.plan = Plan(**state["plan"]).resumed(self.section, self.seconds)
+        self.data.restore(state["data"])
+        restore_random(state["random"])
+        keep_until(self.folder / "metrics.jsonl", self.step)
         print(f"resumed at step {self.step}", flush=True)
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -28,10 +28,12 @@ class DataSection:
 @dataclass(frozen=True)
 class OptimSection:
     """What every training loop shares. Times are wall clock; the schedule is planned from measured steps, unless
-    `steps` fixes their number."""
+    `steps` or `flops` fixes their number. `block_tokens`, where given, sets `row_chunks` to that many tokens a row."""
 
     learning_rate: float = 1e-3
     final_ratio: float = 0.02
+    # linear or cosine, after the warm-up and the constant part.
+    decay: str = "linear"
     warmup_steps: int = 200
     constant_fraction: float = 0.4
     weight_decay: float = 0.1
@@ -40,10 +42,13 @@ class OptimSection:
     clip: float = 1.0
     ema: float = 0.998
     steps: int = 0
+    # Training FLOPs in all, what went into the autoencoder included.
+    flops: float = 0.0
     minutes: float = 10.0
     deadline: str = ""
     rows: int = 4
     row_chunks: int = 128
+    block_tokens: int = 0
     device: str = "cpu"
     threads: int = 1
     seed: int = 1
@@ -67,42 +72,54 @@ class AutoencoderSection(OptimSection):
 
 
 @dataclass(frozen=True)
-class CalmSection(OptimSection):
+class BackboneSection(OptimSection):
+    """`num_key_value_heads`: 0 means as many as there are query heads."""
+
     hidden_size: int = 256
     intermediate_size: int = 704
     num_hidden_layers: int = 6
     num_attention_heads: int = 4
+    num_key_value_heads: int = 0
+    max_position_embeddings: int = 512
+    dropout: float = 0.05
+    max_tokens: int = 512
+
+
+@dataclass(frozen=True)
+class CalmSection(BackboneSection):
     # energy, flow or diffusion. `head_steps` is how many steps a draw takes: 0 means as many as published.
     head: str = "energy"
     head_steps: int = 0
     num_mlp_layers: int = 2
     noise_size: int = 64
-    max_position_embeddings: int = 512
     num_samples: int = 8
     # Draws from the autoencoder's posterior that the energy loss averages over: 0 means the expectation itself.
     posterior_samples: int = 0
     # Diffusion head: how much more the steps of high noise may weigh than the others. The published loss has 1.
     largest_weight: float = 1.0
     beta: float = 1.0
-    dropout: float = 0.05
     auxiliary_weight: float = 1.0
     # generation_config.json: what the server assumes where a request says nothing.
     temperature: float = 0.5
     num_candidates: int = 200
-    max_tokens: int = 512
 
 
 @dataclass(frozen=True)
-class BaselineSection(OptimSection):
-    hidden_size: int = 256
-    intermediate_size: int = 704
-    num_hidden_layers: int = 6
-    num_attention_heads: int = 4
-    num_key_value_heads: int = 4
+class BaselineSection(BackboneSection):
     max_position_embeddings: int = 1024
-    dropout: float = 0.05
     temperature: float = 0.7
-    max_tokens: int = 512
+
+
+@dataclass(frozen=True)
+class EvaluateSection:
+    """`text` names files of its own to score; without it the first held-out source is."""
+
+    documents: int = 400
+    positions: int = 10_000
+    block_tokens: int = 0
+    text: list[str] = field(default_factory=list)
+    seed: int = 0
+    threads: int = 1
 
 
 @dataclass(frozen=True)

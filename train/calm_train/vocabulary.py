@@ -5,12 +5,15 @@ orders a few of them differently (two merges may spell the same token), so its e
 """
 
 import base64
+import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import tiktoken
+
+from calm_train.files import replace_file
 
 RANKS_FILE = "tokenizer.model"
 CONFIG_FILE = "tokenizer_config.json"
@@ -55,6 +58,12 @@ class Vocabulary:
             special_tokens=dict(zip(SPECIAL_TOKENS.values(), (self.bos, self.eos, self.pad), strict=True)),
         )
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Equal for vocabularies that give the same tokens."""
+        text = b"\n".join([self.pattern.encode(), *(base64.b64encode(token) for token in self.ranks)])
+        return hashlib.sha256(text).hexdigest()[:16]
+
     def encode(self, text: str) -> list[int]:
         return self.encoding.encode_ordinary(text)
 
@@ -65,15 +74,18 @@ class Vocabulary:
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         lines = [f"{base64.b64encode(token).decode()} {rank}\n" for rank, token in enumerate(self.ranks)]
-        (folder / RANKS_FILE).write_text("".join(lines))
+        replace_file(folder / RANKS_FILE, lambda path: path.write_text("".join(lines)))
         config = {f"{kind}_token": token for kind, token in SPECIAL_TOKENS.items()}
         config |= {f"{kind}_token_id": getattr(self, kind) for kind in SPECIAL_TOKENS}
         config |= {"pattern": self.pattern}
-        (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
+        replace_file(folder / CONFIG_FILE, lambda path: path.write_text(json.dumps(config, indent=2) + "\n"))
 
     @staticmethod
     def load(folder: Path) -> "Vocabulary":
-        rows = [line.split() for line in (folder / RANKS_FILE).read_text().splitlines()]
-        ranked = sorted((int(rank), base64.b64decode(token)) for token, rank in rows)
-        config = json.loads((folder / CONFIG_FILE).read_text())
+        try:
+            rows = [line.split() for line in (folder / RANKS_FILE).read_text().splitlines()]
+            ranked = sorted((int(rank), base64.b64decode(token)) for token, rank in rows)
+            config = json.loads((folder / CONFIG_FILE).read_text())
+        except (OSError, ValueError) as error:
+            raise SystemExit(f"{folder} holds no tokenizer ({error}); run calm_train.tokenizer first") from None
         return Vocabulary(tuple(token for _, token in ranked), config["pattern"])

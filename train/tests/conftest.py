@@ -1,6 +1,13 @@
+import json
+from pathlib import Path
+
 import pytest
 import torch
+from toy import CONFIG, call, stories
 
+from calm_train import autoencoder as autoencoder_command
+from calm_train import baseline, golden, pack, tokenizer
+from calm_train import calm as calm_command
 from calm_train.models.autoencoder import Autoencoder, AutoencoderShape
 from calm_train.models.backbone import BackboneShape
 from calm_train.models.calm import Calm, CalmShape
@@ -31,3 +38,24 @@ def calm(autoencoder: Autoencoder) -> Calm:
     # A head whose last layer is still zero would make every comparison trivially equal.
     torch.nn.init.normal_(model.mlp_generator.final_layer.output.weight, std=0.3)
     return model
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Trains everything for a few seconds each; the configuration is `toy.toml` beside the folder."""
+    folder = tmp_path_factory.mktemp("toy")
+    (folder / "stories.txt").write_text("\n<|endoftext|>\n".join(stories()))
+    (folder / "more.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in stories()[::2]))
+    config = folder / "toy.toml"
+    config.write_text(CONFIG.format(folder=folder))
+    for command in (tokenizer, pack, autoencoder_command, calm_command, baseline, golden):
+        call(command, config)
+    return folder / "run"
+
+
+@pytest.fixture
+def fresh_run(run: Path, tmp_path: Path) -> Path:
+    """A run of its own that has everything but a trained CALM."""
+    for part in ("tokenizer", "shards", "autoencoder"):
+        (tmp_path / part).symlink_to(run / part)
+    return tmp_path

@@ -1,81 +1,16 @@
 """The whole way on a toy corpus: tokenizer, shards, autoencoder, CALM, baseline, golden file, sample."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from toy import call
 
-from calm_train import autoencoder, baseline, calm, card, golden, pack, sample, tokenizer
+from calm_train import calm, card, golden, sample
 from calm_train.checkpoint import load_autoencoder, load_calm, load_llama
 from calm_train.vocabulary import Vocabulary
-
-CONFIG = """
-corpora = "{folder}"
-run = "{folder}/run"
-[tokenizer]
-vocab_size = 300
-files = ["stories.txt"]
-[data]
-mix = {{ stories = 1.0 }}
-held_out = ["stories"]
-[data.sources]
-stories = ["stories.txt"]
-[training]
-compile = false
-warmup_steps = 5
-minutes = 0.8
-rows = 2
-row_chunks = 16
-log_steps = 20
-[autoencoder]
-hidden_size = 32
-intermediate_size = 64
-latent_size = 16
-learning_rate = 1e-2
-[calm]
-hidden_size = 32
-intermediate_size = 64
-num_hidden_layers = 1
-num_attention_heads = 2
-noise_size = 16
-[baseline]
-hidden_size = 32
-intermediate_size = 64
-num_hidden_layers = 1
-num_attention_heads = 2
-num_key_value_heads = 1
-[sample]
-stories = 2
-num_candidates = 10
-max_tokens = 8
-"""
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Trains everything for a few seconds each."""
-    folder = tmp_path_factory.mktemp("toy")
-    story = "Once upon a time there was a {0} cat who met a {1} dog.\nThey had {0} fun all day."
-    words = ["big", "small", "red", "old", "kind", "sad"]
-    texts = [story.format(a, b) for a in words for b in words]
-    (folder / "stories.txt").write_text("\n<|endoftext|>\n".join(texts))
-    config = folder / "toy.toml"
-    config.write_text(CONFIG.format(folder=folder))
-    for command in (tokenizer, pack, autoencoder, calm, baseline, golden):
-        call(command, config)
-    return folder / "run"
-
-
-def call(command, config: Path, *overrides: str) -> None:
-    before = sys.argv
-    sys.argv = [command.__name__, "--config", str(config), *overrides]
-    try:
-        command.main()
-    finally:
-        sys.argv = before
 
 
 def test_folders_hold_what_a_server_reads(run: Path):
@@ -120,18 +55,16 @@ def test_a_finished_run_resumes_into_its_end(run: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(("head", "steps"), [("flow", 10), ("diffusion", 20)])
-def test_other_heads_train_into_checkpoints_of_their_own(run: Path, tmp_path: Path, head: str, steps: int):
-    for part in ("tokenizer", "shards", "autoencoder"):
-        (tmp_path / part).symlink_to(run / part)
-    settings = f"--run {tmp_path} --head {head} --head-steps {steps} --num-samples 2 --steps 30"
+def test_other_heads_train_into_checkpoints_of_their_own(run: Path, fresh_run: Path, head: str, steps: int):
+    settings = f"--run {fresh_run} --head {head} --head-steps {steps} --num-samples 2 --steps 30"
     call(calm, run.parent / "toy.toml", *settings.split())
-    config = json.loads((tmp_path / "checkpoint" / "config.json").read_text())
+    config = json.loads((fresh_run / "checkpoint" / "config.json").read_text())
     assert config["architectures"] == [f"{head.capitalize()}Transformer"]
     assert (config["model_type"], config["num_inference_steps"]) == (head, steps)
-    call(golden, run.parent / "toy.toml", "--run", str(tmp_path))
-    recorded = load_file(tmp_path / "golden.safetensors")
+    call(golden, run.parent / "toy.toml", "--run", str(fresh_run))
+    recorded = load_file(fresh_run / "golden.safetensors")
     assert recorded["noise"].shape[2:] == ((16,) if head == "flow" else (21, 16))
-    model = load_calm(tmp_path / "checkpoint", tmp_path / "autoencoder")
+    model = load_calm(fresh_run / "checkpoint", fresh_run / "autoencoder")
     with torch.no_grad():
         latent = model.latents(recorded["hidden"], recorded["noise"][None])[0]
     torch.testing.assert_close(latent, recorded["latent"], rtol=1e-3, atol=1e-3)

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from calm_train.evaluate import _branch, batch_documents, brier_positions, held_out_energy
+from calm_train.held_out import _branch, batch_documents, brier_positions, held_out_energy
 from calm_train.models.calm import Calm
 
 EOS = 61

@@ -1,3 +1,4 @@
+import time
 from datetime import datetime
 
 import pytest
@@ -62,3 +63,30 @@ def test_a_plan_of_steps_takes_them_all_however_long_they_take():
     assert len(rates) == 100
     assert rates[:50] == [1.0] * 50
     assert rates[-1] == pytest.approx(0.0, abs=0.03)
+
+
+def test_a_cosine_falls_from_the_peak_to_the_floor():
+    section = AutoencoderSection(
+        learning_rate=1.0, final_ratio=0.1, warmup_steps=10, constant_fraction=0.0, decay="cosine", steps=120
+    )
+    schedule, rates = Plan.start(section), []
+    for step in range(120):
+        rates.append(schedule.learning_rate(step))
+        schedule.adjust(step + 1, None, now=0.0) if (step + 1) % 20 == 0 else None
+    assert max(rates) == pytest.approx(1.0)
+    assert rates[70] == pytest.approx(0.55, abs=0.02)
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+    assert rates[-1] == pytest.approx(0.1)
+
+
+def test_a_budget_of_flops_gives_the_steps_that_it_pays_for():
+    section = AutoencoderSection(flops=1000.0)
+    assert Plan.start(section, flops_per_step=90, flops_before=100).total == 10
+    assert Plan.start(AutoencoderSection(flops=1000.0, steps=3), flops_per_step=90).total == 3
+
+
+def test_time_between_a_kill_and_its_resumption_does_not_count():
+    section = AutoencoderSection(minutes=10)
+    schedule = Plan.start(section)
+    schedule.deadline = 0.0
+    assert schedule.resumed(section, seconds=240).deadline == pytest.approx(time.time() + 360, abs=5)

@@ -1,5 +1,6 @@
 """From text to training rows: documents, tokenizer, shards, alignment."""
 
+import json
 import lzma
 from pathlib import Path
 
@@ -73,6 +74,7 @@ def write_shard(folder: Path, lengths: list[int]) -> Path:
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     np.concatenate([np.full(n, i, dtype=np.uint16) for i, n in enumerate(lengths)]).tofile(folder / "tokens.bin")
     np.save(folder / "offsets.npy", offsets)
+    (folder / "shard.json").write_text(json.dumps({"dtype": "uint16", "tokenizer": "", "tokens": sum(lengths)}))
     return folder
 
 

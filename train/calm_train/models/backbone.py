@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from calm_train.models.layers import GatedMLP, RMSNorm
+from calm_train.sections import BackboneSection
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,18 @@ class BackboneShape:
     num_attention_heads: int
     num_key_value_heads: int
     rope_theta: float = 10000.0
+
+    @staticmethod
+    def of(section: BackboneSection, vocab_size: int) -> "BackboneShape":
+        heads = section.num_attention_heads
+        return BackboneShape(
+            vocab_size=vocab_size,
+            hidden_size=section.hidden_size,
+            intermediate_size=section.intermediate_size,
+            num_hidden_layers=section.num_hidden_layers,
+            num_attention_heads=heads,
+            num_key_value_heads=section.num_key_value_heads or heads,
+        )
 
     @property
     def head_dim(self) -> int:

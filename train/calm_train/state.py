@@ -1,0 +1,70 @@
+"""state.pt: all that a training needs to go on exactly where it stopped."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from calm_train.files import replace_file
+
+# May differ between the run and its resumption: they change when and where it computes, not what.
+FREE = {
+    "minutes",
+    "deadline",
+    "device",
+    "threads",
+    "compile",
+    "log_steps",
+    "evaluate_minutes",
+    "checkpoint_minutes",
+    "temperature",
+    "num_candidates",
+    "max_tokens",
+}
+
+
+def random_state() -> list[torch.Tensor]:
+    """Of the CPU, then of each CUDA device."""
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])]
+
+
+def restore_random(states: list[torch.Tensor]) -> None:
+    torch.set_rng_state(states[0].cpu())
+    if torch.cuda.is_available() and len(states) == 1 + torch.cuda.device_count():
+        torch.cuda.set_rng_state_all([state.cpu() for state in states[1:]])
+
+
+def write_state(folder: Path, state: dict[str, Any]) -> None:
+    replace_file(folder / "state.pt", lambda path: torch.save(state, path))
+
+
+def read_state(folder: Path, identity: dict[str, Any], device: str) -> dict[str, Any] | None:
+    """None where nothing was saved. Another configuration than the saved one ends the program with a sentence."""
+    path = folder / "state.pt"
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, weights_only=True, map_location=device)
+    except Exception as error:
+        raise SystemExit(f"{path} cannot be read ({type(error).__name__}); delete {folder} to start over") from None
+    before = state.get("identity", {})
+    for name in sorted(set(identity) | set(before)):
+        if name not in FREE and before.get(name) != identity.get(name):
+            raise SystemExit(
+                f"{folder} was started with {name} = {before.get(name)}, now it is {identity.get(name)}: "
+                "give the old value to go on, or delete the folder to start over"
+            )
+    return state
+
+
+def keep_until(metrics: Path, step: int) -> None:
+    """Drops the rows that a killed run wrote after its last checkpoint, and half a last line."""
+    if not metrics.exists():
+        return
+    lines = metrics.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if line.endswith("\n") and _step(line) <= step]
+    replace_file(metrics, lambda path: path.write_text("".join(kept)))
+
+
+def _step(line: str) -> int:
+    return int(line.partition('"step": ')[2].partition(",")[0])
