@@ -44,7 +44,7 @@ it('starts the decision of its own row and step', () => {
   const decision = start(function* () {
     return { chunk: [5], draws: 0, fallback: false };
   });
-  expect(startDecision).toHaveBeenLastCalledWith(row.sampling, 7, 500);
+  expect(startDecision).toHaveBeenLastCalledWith(row.sampling, 7, 500, {});
   expect(decision.outcome).toEqual({ chunk: [5], draws: 0, fallback: false });
 });
 

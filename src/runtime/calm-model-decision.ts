@@ -19,7 +19,12 @@ export class RowDecision implements OpenDecision {
   constructor(row: DecodeRow, chunkSize: number, exactDrawLimit: number) {
     this.#chunkSize = chunkSize;
     this.#attempt(() => {
-      this.#decision = startDecision(row.sampling, row.step, exactDrawLimit);
+      this.#decision = startDecision(
+        row.sampling,
+        row.step,
+        exactDrawLimit,
+        row.history ? { history: row.history } : {},
+      );
       this.#advance([]);
     });
   }

@@ -40,20 +40,20 @@ export class CandidateDraws {
     return depth === 0 ? 0 : this.#paths[candidate]![depth - 1]!;
   }
 
-  /** Fetches until this candidate is there; false where the limit forbids it. */
-  *reach(candidate: number): Drawing<boolean> {
-    if (candidate >= this.limit) return false;
-    while (candidate >= this.fetched) yield* this.#fetch(this.#roundSize(this.fetched));
+  /** Fetches until this candidate is there; false where the limit, or another one that is given, forbids it. */
+  *reach(candidate: number, limit = this.limit): Drawing<boolean> {
+    if (candidate >= limit) return false;
+    while (candidate >= this.fetched) yield* this.#fetch(this.#roundSize(this.fetched), limit);
     return true;
   }
 
   /** Fetches all candidates up to the limit. */
   *fetchAll(): Drawing<void> {
-    if (this.fetched < this.limit) yield* this.#fetch(this.limit);
+    if (this.fetched < this.limit) yield* this.#fetch(this.limit, this.limit);
   }
 
-  *#fetch(count: number): Drawing<void> {
-    const chunks = yield Math.min(count, this.limit - this.fetched);
+  *#fetch(count: number, limit: number): Drawing<void> {
+    const chunks = yield Math.min(count, limit - this.fetched);
     for (const chunk of chunks) this.#paths.push(this.tree.path(this.tree.add(chunk)));
   }
 }

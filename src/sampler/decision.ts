@@ -1,5 +1,6 @@
 /** The words in which a sampler and a model talk: candidates go in, a chosen chunk comes out. */
 
+import type { TokenHistory } from './settings.js';
 import type { TokenLogprobs } from './token-sampling/token-logprobs.js';
 import type { TokenStatistics } from './token-statistics.js';
 
@@ -26,3 +27,11 @@ export interface ChunkChoice {
  * does not depend on how its wishes are grouped into native calls.
  */
 export type ChunkDecision = Generator<number, ChunkChoice, readonly Chunk[]>;
+
+/** What a decision knows of its request besides the settings. */
+export interface DecisionContext {
+  /** What token controls look at; nothing was said where it is left out. */
+  readonly history?: TokenHistory;
+  /** Tokens that the chunk begins with, fewer than it has; they are not chosen any more. */
+  readonly given?: readonly number[];
+}

@@ -4,10 +4,9 @@ import { driveDecision, sourceOf } from '../../tests/reference/drive-decision.js
 import { chunkLaw, totalVariation } from '../../tests/reference/power-laws.js';
 import type { Chunk, ChunkDecision } from './decision.js';
 import { chunkLawDecision } from './exact-chunk-law.js';
-import type { Power } from './exact-power.js';
 import { lazyPoolDecision } from './lazy-pool.js';
 import { chooseByCounts, failAtLimit } from './on-limit.js';
-import { exponentOf, mendoCoin } from './power.js';
+import { exponentOf, mendoCoin, type Power } from './power.js';
 import { RandomStream } from './uniform.js';
 
 /** Chance that a right sampler fails one of these tests; seeds are fixed, so it fails always or never. */

@@ -4,8 +4,9 @@
  */
 import { CandidateDraws } from './candidate-draws.js';
 import type { ChunkDecision } from './decision.js';
-import { chooseByExactPower, type Power } from './exact-power.js';
+import { chooseByExactPower } from './exact-power.js';
 import type { OnLimit } from './on-limit.js';
+import type { Power } from './power.js';
 import type { RoundSize } from './round-size.js';
 import type { RandomStream } from './uniform.js';
 

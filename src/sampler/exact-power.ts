@@ -10,29 +10,41 @@
  * sum p^(1/T - 1) / Z, and n = 1 needs (1 + sum p^(1/T - 1)) / Z.
  */
 import type { Drawing } from './candidate-draws.js';
-import type { Coin } from './power.js';
+import type { Coin, Power } from './power.js';
 import type { RandomStream } from './uniform.js';
 
 /** Gives the next draw as a number that is equal for equal outcomes, or undefined where there are no more. */
 export type Outcomes = () => Drawing<number | undefined>;
 
-/** How often draws must agree. */
-export interface Power {
-  /** n: draws in a row that must agree. */
-  readonly repeats: number;
-  /** The fractional stage, where there is one. */
-  readonly coin?: Coin;
+/** A law that treats outcomes differently: acceptance(x) p(x)^(1/T of x) / Z. */
+export interface OutcomeLaw {
+  /** How often draws must agree on this outcome. */
+  power(outcome: number): Power;
+  /** Probability with which a try that begins with this outcome goes on. */
+  acceptance(outcome: number): number;
 }
 
-/** An outcome of the law, or undefined where the draws ran out before it had spoken. */
-export function* chooseByExactPower(
+/** An outcome of the law p^(1/T) / Z, or undefined where the draws ran out before it had spoken. */
+export function chooseByExactPower(
   next: Outcomes,
   power: Power,
+  random: RandomStream,
+): Drawing<number | undefined> {
+  return chooseByOutcomeLaw(next, { power: () => power, acceptance: () => 1 }, random);
+}
+
+/** The same for a law that treats outcomes differently: a try passes one coin more, so its law has one factor more. */
+export function* chooseByOutcomeLaw(
+  next: Outcomes,
+  law: OutcomeLaw,
   random: RandomStream,
 ): Drawing<number | undefined> {
   for (;;) {
     const outcome = yield* next();
     if (outcome === undefined) return undefined;
+    const acceptance = law.acceptance(outcome);
+    if (acceptance < 1 && random.next() >= acceptance) continue;
+    const power = law.power(outcome);
     const agreed = yield* allAgree(next, outcome, power.repeats - 1);
     if (agreed === undefined) return undefined;
     if (!agreed) continue;

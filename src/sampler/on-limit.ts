@@ -22,11 +22,16 @@ export function chooseByCounts(temperature: number): OnLimit {
 /** The request ends with a sentence. */
 export function failAtLimit(temperature: number, limit: number): OnLimit {
   return () => {
-    throw new CalmError(
-      'sampler_limit',
-      `\`sampler\` "exact" drew ${limit} candidates for one chunk at temperature ${temperature} without a decision; ` +
-        'that is this server\'s limit. Use "auto", a temperature of 1/2 or 1, or `temperature_law` "token".',
-      { param: 'sampler' },
-    );
+    throw limitReached(temperature, limit);
   };
+}
+
+/** The exact sampler drew as many candidates as it may. */
+export function limitReached(temperature: number, limit: number): CalmError {
+  return new CalmError(
+    'sampler_limit',
+    `\`sampler\` "exact" drew ${limit} candidates for one chunk at temperature ${temperature} without a decision; ` +
+      'that is this server\'s limit. Use "auto", a temperature of 1/2 or 1, or `temperature_law` "token".',
+    { param: 'sampler' },
+  );
 }

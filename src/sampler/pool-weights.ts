@@ -19,6 +19,16 @@ export function poolWeights(counts: readonly number[], temperature: number): num
   return counts.map(count => (count <= exponent - 1 ? 0 : Math.exp(logFallingPower(count, exponent) - peak)));
 }
 
+/**
+ * ln of an estimate of p^exponent from an outcome's count of `total` candidates; -Infinity where the count is too small
+ * to say. Unlike `poolWeights` it can compare outcomes whose exponents differ.
+ */
+export function logPoolPower(count: number, total: number, exponent: number): number {
+  if (exponent <= 1) return exponent * Math.log(count / total);
+  if (count <= exponent - 1) return -Infinity;
+  return logFallingPower(count, exponent) - logFallingPower(total, exponent);
+}
+
 /** ln of Gamma(c + 1) / Gamma(c + 1 - s), for c > s - 1. */
 function logFallingPower(count: number, exponent: number): number {
   return logGamma(count + 1) - logGamma(count + 1 - exponent);

@@ -6,6 +6,8 @@
  * p^a is thrown, again by drawing (CALM, arXiv 2510.27688, Algorithm 1; the coin is Mendo's, arXiv 1612.08923).
  */
 
+import type { Sampler } from './settings.js';
+
 /** A temperature this close to 1/n, relatively, is 1/n: 0.333 means 1/3. */
 const RECIPROCAL_TOLERANCE = 0.005;
 
@@ -43,6 +45,23 @@ export interface Coin {
  */
 export function mendoCoin(fraction: number): Coin {
   return { outright: 0, goOn: misses => 1 - fraction / misses };
+}
+
+/** How often draws must agree. */
+export interface Power {
+  /** n: draws in a row that must agree. */
+  readonly repeats: number;
+  /** The fractional stage, where there is one. */
+  readonly coin?: Coin;
+}
+
+/**
+ * How often draws must agree under a sampler: with Mendo's coin, but `auto` between T = 1/2 and 1 throws the short one,
+ * because there Mendo's costs more draws than T = 1/2 for less effect.
+ */
+export function powerOf({ repeats, fraction }: Exponent, sampler: Sampler): Power {
+  if (fraction === 0) return { repeats };
+  return { repeats, coin: (sampler === 'auto' && repeats === 1 ? shortCoin : mendoCoin)(fraction) };
 }
 
 /** Longest wait of the short coin, in draws. */

@@ -1,13 +1,13 @@
 /** Which algorithm decides at which settings. docs/sampling.md has the table. */
 import { withStatistics } from './chunk-statistics.js';
-import type { ChunkDecision } from './decision.js';
+import { isControlled, startControlledDecision } from './controlled/start-controlled.js';
+import type { ChunkDecision, DecisionContext } from './decision.js';
 import { chunkLawDecision } from './exact-chunk-law.js';
-import type { Power } from './exact-power.js';
 import { lazyPoolDecision } from './lazy-pool.js';
 import { chooseByCounts, failAtLimit } from './on-limit.js';
 import { pluralityDecision } from './plurality.js';
 import { poolDecision } from './pool.js';
-import { type Coin, type Exponent, exponentOf, mendoCoin, shortCoin } from './power.js';
+import { exponentOf, powerOf } from './power.js';
 import { growingRounds } from './round-size.js';
 import { DEFAULT_SAMPLER, DEFAULT_TEMPERATURE_LAW, type SamplingSettings } from './settings.js';
 import { singleDraw } from './single-draw.js';
@@ -21,9 +21,8 @@ export const DEFAULT_EXACT_DRAW_LIMIT = 65_536;
  * Begins the decision of one step of a request. `step` is the number of chunks generated before it; with the
  * seed and the choice it keys every random number, so the same call makes the same decision.
  *
- * Between T = 1/2 and 1 `auto` throws the short coin instead of Mendo's, and under the token law takes half of the
- * candidates at most: there Mendo's coin costs more draws than T = 1/2 for less effect, and what the second half of
- * the candidates goes to is the rest of chunks that began with a rare token.
+ * Between T = 1/2 and 1 `auto` throws the short coin (power.ts), and under the token law takes half of the candidates
+ * at most: what the second half goes to is the rest of chunks that began with a rare token.
  *
  * A decision of the exact sampler throws `sampler_limit` once it has drawn `exactDrawLimit` candidates.
  */
@@ -31,8 +30,11 @@ export function startDecision(
   settings: SamplingSettings,
   step: number,
   exactDrawLimit = DEFAULT_EXACT_DRAW_LIMIT,
+  context: DecisionContext = {},
 ): ChunkDecision {
-  const decision = chooseDecision(settings, step, exactDrawLimit);
+  const decision = isControlled(settings, context)
+    ? startControlledDecision(settings, step, exactDrawLimit, context)
+    : chooseDecision(settings, step, exactDrawLimit);
   return settings.chunkStatistics ? withStatistics(decision, settings.numCandidates) : decision;
 }
 
@@ -52,16 +54,10 @@ function chooseDecision(settings: SamplingSettings, step: number, exactDrawLimit
       : poolDecision(numCandidates, temperature, law, random);
   }
   const decide = law === 'chunk' ? chunkLawDecision : tokenLawDecision;
+  const power = powerOf(exponent, sampler);
   if (sampler === 'exact') {
-    const power = powerOf(exponent, mendoCoin);
     return decide(exactDrawLimit, power, failAtLimit(temperature, exactDrawLimit), random, growingRounds);
   }
-  const isWarm = repeats === 1;
-  const power = powerOf(exponent, isWarm ? shortCoin : mendoCoin);
-  const limit = isWarm && law === 'token' ? Math.ceil(numCandidates / 2) : numCandidates;
+  const limit = repeats === 1 && law === 'token' ? Math.ceil(numCandidates / 2) : numCandidates;
   return decide(limit, power, chooseByCounts(temperature), random, growingRounds);
-}
-
-function powerOf({ repeats, fraction }: Exponent, coin: (fraction: number) => Coin): Power {
-  return fraction === 0 ? { repeats } : { repeats, coin: coin(fraction) };
 }

@@ -10,9 +10,9 @@ import {
 } from '../../tests/reference/power-laws.js';
 import { CandidateDraws } from './candidate-draws.js';
 import type { ChunkDecision } from './decision.js';
-import { chooseByExactPower, type Power } from './exact-power.js';
+import { chooseByExactPower } from './exact-power.js';
 import { chooseByCounts, failAtLimit } from './on-limit.js';
-import { exponentOf, mendoCoin } from './power.js';
+import { exponentOf, mendoCoin, type Power } from './power.js';
 import { tokenLawDecision } from './token-law.js';
 import { RandomStream } from './uniform.js';
 

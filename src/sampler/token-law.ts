@@ -12,8 +12,9 @@
  */
 import { CandidateDraws, type Drawing } from './candidate-draws.js';
 import type { ChunkDecision } from './decision.js';
-import { chooseByExactPower, type Outcomes, type Power } from './exact-power.js';
+import { chooseByExactPower, type Outcomes } from './exact-power.js';
 import type { OnLimit } from './on-limit.js';
+import type { Power } from './power.js';
 import type { RoundSize } from './round-size.js';
 import type { RandomStream } from './uniform.js';
 
@@ -30,21 +31,26 @@ export function* tokenLawDecision(
   let fallback = false;
   yield* draws.reach(0);
   for (let depth = 1; depth <= draws.chunkSize; depth += 1) {
-    const spoken = yield* chooseByExactPower(drawsBelow(draws, prefix, depth), power, random);
+    const spoken = yield* chooseByExactPower(drawsBelow(draws, prefix, depth - 1), power, random);
     fallback ||= spoken === undefined;
     prefix = spoken ?? onLimit(draws.tree, draws.tree.children(prefix), random);
   }
   return { chunk: draws.tree.chunk(prefix), draws: draws.fetched, fallback };
 }
 
-/** The candidates below a node of depth - 1, in order, each as its node of this depth. */
-function drawsBelow(draws: CandidateDraws, prefix: number, depth: number): Outcomes {
+/** The candidates below a node, in order, each as its node of `depth`, by default one token further. */
+export function drawsBelow(
+  draws: CandidateDraws,
+  prefix: number,
+  prefixDepth: number,
+  depth = prefixDepth + 1,
+): Outcomes {
   let candidate = 0;
   return function* (): Drawing<number | undefined> {
     for (;;) {
       if (candidate >= draws.fetched && !(yield* draws.reach(candidate))) return undefined;
       candidate += 1;
-      if (draws.node(candidate - 1, depth - 1) === prefix) return draws.node(candidate - 1, depth);
+      if (draws.node(candidate - 1, prefixDepth) === prefix) return draws.node(candidate - 1, depth);
     }
   };
 }
