@@ -52,7 +52,7 @@ describe.skipIf(findChromium() === null)(
       );
       await page.getByLabel('Seed', { exact: true }).fill(String(ask.seed));
       await page.getByLabel('Max tokens').fill(String(ask.max_tokens));
-      await page.getByLabel('Draws at most').fill(String(extras.num_candidates));
+      await page.getByLabel('Max draws').fill(String(extras.num_candidates));
       await page.getByRole('button', { name: 'Run' }).click();
       await page.locator('.column[data-state="done"]').waitFor();
       const chunks = page.locator('.text .chunk');

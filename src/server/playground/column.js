@@ -188,7 +188,7 @@ export class Column {
 }
 
 /** @param {Model} model */
-export function describeKind({ meta: { kind, chunk_size: size } }) {
+function describeKind({ meta: { kind, chunk_size: size } }) {
   return kind === 'calm' ? `CALM, ${size} tokens a step` : 'Token model, one token a step';
 }
 

@@ -2,7 +2,7 @@
 
 import { Announcer, announce } from './announcer.js';
 import { ApiError, apiKey, listModels, streamCompletion } from './api.js';
-import { Column, describeKind } from './column.js';
+import { Column } from './column.js';
 import { compare } from './comparison.js';
 import { byId, say } from './elements.js';
 import { askForKey } from './key-dialog.js';
@@ -80,7 +80,8 @@ function showModels() {
 
 /** @param {Model} model */
 function toOption(model) {
-  return new Option(`${model.id} (${describeKind(model)})`, model.id);
+  const { kind, chunk_size: size } = model.meta;
+  return new Option(`${model.id} (${kind === 'calm' ? `CALM, K = ${size}` : 'token model'})`, model.id);
 }
 
 /** Lets the second choice offer the other models, a token model first where the first choice is a CALM. */
