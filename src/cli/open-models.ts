@@ -1,11 +1,12 @@
 /** Wires packages, the native library, engines and tokenizers together: the one place where a model comes to life. */
 import { readFileSync } from 'node:fs';
 import { Engine } from '../runtime/engine.js';
-import { loadModel } from '../runtime/load-model.js';
+import { type LoadedModel, type LoadOptions, loadModel, loadModelAside } from '../runtime/load-model.js';
 import type { Manifest } from '../runtime/manifest.js';
 import { type ModelPackage, openPackage, packageFile, resolvePackage } from '../runtime/open-package.js';
 import { OrtEnvironment } from '../runtime/ort/environment.js';
 import { OrtLibrary } from '../runtime/ort/library.js';
+import type { LoadingModel } from '../server/loading-app.js';
 import type { ServedModel } from '../server/served-model.js';
 import { type ChatTemplate, openChatTemplate } from '../tokenizer/chat-template.js';
 import { openPlainChatTemplate } from '../tokenizer/chat-template-plain.js';
@@ -45,7 +46,67 @@ export function openModels(
   choices: readonly [ModelChoice, ...ModelChoice[]],
   options: OpenOptions,
 ): OpenModels {
-  const packages = choices.map(choice => openPackage(resolvePackage(choice.model, modelsFolder)));
+  const opening = beginOpening(choices, options);
+  try {
+    for (const { source, name } of opening.packages) {
+      opening.add(
+        openModel(source, name, options, loadModel(opening.environment, source, loadOptions(options))),
+      );
+    }
+  } catch (error) {
+    void opening.close();
+    throw error;
+  }
+  return opening.models();
+}
+
+/**
+ * The same for a server that answers probes meanwhile: graphs are opened on a worker thread.
+ *
+ * @param onProgress is told of all models at the start, and whenever one of them is ready
+ */
+export async function openModelsAside(
+  choices: readonly [ModelChoice, ...ModelChoice[]],
+  options: OpenOptions,
+  onProgress: (models: readonly LoadingModel[]) => void,
+): Promise<OpenModels> {
+  const opening = beginOpening(choices, options);
+  const tell = (readyCount: number): void =>
+    onProgress(
+      opening.packages.map(({ source: { manifest }, name }, index) => ({
+        id: name,
+        created: createdAt(manifest),
+        status: index < readyCount ? 'ready' : 'loading',
+      })),
+    );
+  try {
+    for (const [index, { source, name }] of opening.packages.entries()) {
+      tell(index);
+      const loaded = await loadModelAside(opening.environment, source, loadOptions(options));
+      opening.add(openModel(source, name, options, loaded));
+    }
+  } catch (error) {
+    await opening.close();
+    throw error;
+  }
+  return opening.models();
+}
+
+/** Models that are opened one after the other. */
+interface Opening {
+  readonly environment: OrtEnvironment;
+  readonly packages: readonly { readonly source: ModelPackage; readonly name: string }[];
+  add(model: OpenModel): void;
+  models(): OpenModels;
+  /** Closes what is open so far. */
+  close(): Promise<void>;
+}
+
+function beginOpening(choices: readonly ModelChoice[], options: OpenOptions): Opening {
+  const packages = choices.map(({ model, servedName }) => {
+    const source = openPackage(resolvePackage(model, modelsFolder));
+    return { source, name: servedName ?? source.manifest.name };
+  });
   const environment = OrtEnvironment.open(OrtLibrary.load(options.ortLibrary), { threads: options.threads });
   const opened: OpenModel[] = [];
   const close = async (): Promise<void> => {
@@ -55,16 +116,25 @@ export function openModels(
     }
     environment.close();
   };
-  try {
-    for (const [index, source] of packages.entries()) {
-      opened.push(openModel(environment, source, choices[index]?.servedName, options));
-    }
-  } catch (error) {
-    void close();
-    throw error;
-  }
-  const models = opened.map(({ served }) => served) as [ServedModel, ...ServedModel[]];
-  return { models, [Symbol.asyncDispose]: close };
+  return {
+    environment,
+    packages,
+    close,
+    add: model => opened.push(model),
+    models: () => ({
+      models: opened.map(({ served }) => served) as [ServedModel, ...ServedModel[]],
+      [Symbol.asyncDispose]: close,
+    }),
+  };
+}
+
+function loadOptions(options: OpenOptions): LoadOptions {
+  return {
+    device: options.device,
+    ...(options.maxNumSeqs === undefined ? {} : { slots: options.maxNumSeqs }),
+    maxModelLen: options.maxModelLen,
+    kvCacheMemoryBytes: options.kvCacheMemory,
+  };
 }
 
 interface OpenModel {
@@ -73,20 +143,14 @@ interface OpenModel {
 }
 
 function openModel(
-  environment: OrtEnvironment,
   source: ModelPackage,
-  servedName: string | undefined,
+  name: string,
   options: OpenOptions,
+  { model, note }: LoadedModel,
 ): OpenModel {
   const { manifest } = source;
   const encoding = readEncoding(source);
   const chatTemplate = readChatTemplate(manifest);
-  const { model, note } = loadModel(environment, source, {
-    device: options.device,
-    ...(options.maxNumSeqs === undefined ? {} : { slots: options.maxNumSeqs }),
-    maxModelLen: options.maxModelLen,
-    kvCacheMemoryBytes: options.kvCacheMemory,
-  });
   if (note !== null) options.onNote?.(note);
   const maxWaiting = options.maxWaiting ?? defaultMaxWaiting;
   const prefixCacheBytes = options.prefixCacheMemory ?? 0;
@@ -97,9 +161,9 @@ function openModel(
   }
   const engine = new Engine(model, { bosTokenId: manifest.bos_token_id, maxWaiting, prefixCacheBytes });
   const served: ServedModel = {
-    id: servedName ?? manifest.name,
+    id: name,
     kind: manifest.kind,
-    created: Math.floor(Date.parse(manifest.created) / 1000),
+    created: createdAt(manifest),
     chunkSize: model.chunkSize,
     vocabSize: model.vocabSize,
     maxModelLen: model.contextChunks * model.chunkSize,
@@ -112,6 +176,11 @@ function openModel(
     maxChoices: model.slotCount + maxWaiting,
   };
   return { engine, served };
+}
+
+/** Seconds since 1970. */
+function createdAt({ created }: Manifest): number {
+  return Math.floor(Date.parse(created) / 1000);
 }
 
 function readEncoding(source: ModelPackage): Encoding | null {

@@ -2,12 +2,13 @@
 import { CalmError } from '../errors.js';
 import { Lifecycle } from '../server/lifecycle.js';
 import { listenWhileLoading, type RunningServer, type SocketTimeouts } from '../server/listen.js';
+import type { LoadingModel } from '../server/loading-app.js';
 import { createLog, type Log } from '../server/log.js';
 import { RequestMonitor } from '../server/request-monitor.js';
 import type { RequestSummary } from '../server/request-record.js';
 import { type ModelNaming, type ServedModel, ServedModels } from '../server/served-model.js';
 import { gatherApiKeys } from './api-keys.js';
-import { type ModelChoice, openModels } from './open-models.js';
+import { type ModelChoice, openModelsAside } from './open-models.js';
 import type { ServeSettings } from './settings.js';
 
 /** Serves until SIGINT or SIGTERM, and resolves when everything is closed. */
@@ -18,11 +19,18 @@ export async function runServer(
   const log = createLog(chooseFormat(settings), line => process.stderr.write(line));
   const apiKeys = gatherApiKeys(settings);
   const naming = readNaming(settings);
-  const running = await listenWhileLoading({ ...settings, ...socketTimeouts(settings) });
+  let loading: readonly LoadingModel[] = [];
+  const running = await listenWhileLoading(
+    { ...settings, ...socketTimeouts(settings) },
+    { models: () => loading, apiKeys, allowedOrigins: settings.allowedOrigins },
+  );
   try {
-    // One turn, in which probes that wait already get their answer: loading holds the thread.
+    // One turn, in which probes that wait already get their answer: packages and tokenizers are read on this thread.
     await new Promise(resolve => setImmediate(resolve));
-    await using opened = openModels(choices, { ...settings, onNote: note => log.note(note) });
+    const options = { ...settings, onNote: (note: string) => log.note(note) };
+    await using opened = await openModelsAside(choices, options, models => {
+      loading = models;
+    });
     const monitor = new RequestMonitor({
       maxUnreadChunks: settings.maxUnreadChunks,
       onRequestDone: summary => {

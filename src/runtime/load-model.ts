@@ -4,6 +4,7 @@ import { DEFAULT_EXACT_DRAW_LIMIT } from '../sampler/start-decision.js';
 import { CalmModel, type NoiseSource } from './calm-model.js';
 import { chooseDevice, type DeviceRequest } from './device.js';
 import { type CacheOptions, cacheSize } from './kv-cache.js';
+import type { GraphName } from './manifest.js';
 import type { LanguageModel } from './model.js';
 import type { ModelPackage } from './open-package.js';
 import type { OrtEnvironment } from './ort/environment.js';
@@ -44,12 +45,45 @@ export function loadModel(
   source: ModelPackage,
   options: LoadOptions = {},
 ): LoadedModel {
+  return prepareLoad(environment, source, options).build();
+}
+
+/** The same, with the event loop free for most of the time: graphs are opened on a worker thread. */
+export async function loadModelAside(
+  environment: OrtEnvironment,
+  source: ModelPackage,
+  options: LoadOptions = {},
+): Promise<LoadedModel> {
+  const { sessions, graphs, build } = prepareLoad(environment, source, options);
+  try {
+    for (const graph of graphs) await sessions.prepare(graph);
+  } catch (error) {
+    sessions.close();
+    throw error;
+  }
+  return build();
+}
+
+/** A model that lacks only its graphs. */
+interface PreparedLoad {
+  readonly sessions: PackageSessions;
+  /** The graphs that the model will open. */
+  readonly graphs: readonly GraphName[];
+  /** Takes ownership of the sessions. */
+  build(): LoadedModel;
+}
+
+function prepareLoad(environment: OrtEnvironment, source: ModelPackage, options: LoadOptions): PreparedLoad {
   const { manifest } = source;
   const size = cacheSize(manifest, { ...options, slots: options.slots ?? DEFAULT_SLOTS });
   const { device, note } = chooseDevice(environment.library, options.device ?? 'auto', manifest);
   const sessions = new PackageSessions(environment, source, device);
   if (manifest.kind === 'token') {
-    return { model: new TokenModel(sessions, manifest, size), device, note };
+    return {
+      sessions,
+      graphs: ['backbone', 'step'],
+      build: () => ({ model: new TokenModel(sessions, manifest, size), device, note }),
+    };
   }
   const split = options.split ?? false;
   // Every session on a device holds its own copy of its weights, so there the fused step would double the backbone's.
@@ -58,8 +92,16 @@ export function loadModel(
   const exactDrawLimit = options.exactDrawLimit ?? DEFAULT_EXACT_DRAW_LIMIT;
   const { drawsPerStep } = options;
   return {
-    model: new CalmModel(sessions, manifest, size, { ...graphs, noise, exactDrawLimit, drawsPerStep }),
-    device,
-    note,
+    sessions,
+    graphs: [
+      'backbone',
+      ...(graphs.fusedStep ? (['step'] as const) : []),
+      ...(graphs.splitDraw ? (['head', 'decoder'] as const) : (['draw'] as const)),
+    ],
+    build: () => ({
+      model: new CalmModel(sessions, manifest, size, { ...graphs, noise, exactDrawLimit, drawsPerStep }),
+      device,
+      note,
+    }),
   };
 }

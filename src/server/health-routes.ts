@@ -31,5 +31,5 @@ export function showLiveness(): ProbeAnswer {
 
 function describeLoad(model: ServedModel) {
   const { slotCount, running, waiting } = model.engine.stats();
-  return { id: model.id, slots: slotCount, running, waiting };
+  return { id: model.id, status: 'ready', slots: slotCount, running, waiting };
 }

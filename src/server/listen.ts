@@ -6,7 +6,7 @@ import { CalmError } from '../errors.js';
 import { createApp } from './app.js';
 import { describeError } from './errors.js';
 import type { Lifecycle } from './lifecycle.js';
-import { createLoadingApp } from './loading-app.js';
+import { createLoadingApp, type LoadingContext } from './loading-app.js';
 import type { ServerContext } from './server-context.js';
 import { dropStalledReaders } from './stalled-readers.js';
 import { UnusedConnections } from './unused-connections.js';
@@ -69,9 +69,12 @@ export async function listen(context: ServerContext, options: ListenOptions): Pr
  *
  * @throws CalmError port_in_use, or bad_usage for an address that cannot be listened on
  */
-export async function listenWhileLoading(options: ListenOptions): Promise<LoadingServer> {
+export async function listenWhileLoading(
+  options: ListenOptions,
+  loading: LoadingContext = {},
+): Promise<LoadingServer> {
   let lifecycle: Lifecycle | undefined;
-  let answer = requestListener(createLoadingApp());
+  let answer = requestListener(createLoadingApp(loading));
   const server = openServer((request, response) => answer(request, response), options);
   const unused = new UnusedConnections(server);
   await bind(server, options);

@@ -1,29 +1,56 @@
-/** What the socket answers while models are loaded: that the process lives, and that it takes no requests yet. */
-import { Hono } from 'hono';
+/** What the socket answers while models are loaded: that the process lives, how far it is, and that it takes no requests. */
+import { type Context, Hono } from 'hono';
 import { CalmError } from '../errors.js';
+import { requireApiKey } from './auth.js';
+import { allowOrigins } from './cors.js';
 import { describeError } from './errors.js';
 import { showLiveness } from './health-routes.js';
-import { readPlayground } from './playground-route.js';
+import type { ServerEnv } from './request-signal.js';
+import type { ServerContext } from './server-context.js';
 
-const probePaths = ['/health', '/v1/health', '/readyz'];
+/** A model that is served, or will be. */
+export interface LoadingModel {
+  readonly id: string;
+  /** Seconds since 1970 at which the package was made. */
+  readonly created: number;
+  readonly status: 'loading' | 'ready';
+}
 
-/** An app without models. */
-export function createLoadingApp(): Hono {
-  const app = new Hono({ strict: false });
+/** What is known of a server before it has its models. */
+export interface LoadingContext extends Pick<ServerContext, 'apiKeys' | 'allowedOrigins'> {
+  /** Models so far; none until their packages are read. */
+  readonly models?: () => readonly LoadingModel[];
+}
+
+/** An app without models: probes and the list of models tell of their loading, and everything else is a 503. */
+export function createLoadingApp(loading: LoadingContext = {}): Hono<ServerEnv> {
+  const models = loading.models ?? (() => []);
+  const app = new Hono<ServerEnv>({ strict: false });
+  app.use(allowOrigins(loading.allowedOrigins ?? ['*']));
+  app.use(requireApiKey(loading.apiKeys ?? []));
   app.get('/livez', context => context.json(showLiveness().body));
-  for (const path of probePaths) app.get(path, context => context.json({ status: 'loading' }, 503));
-  for (const [path, { body, headers }] of readPlayground()) {
-    app.get(path, context => context.body(body, 200, headers));
+  app.get('/readyz', context => context.json({ status: 'loading' }, 503));
+  for (const prefix of ['/v1', '']) {
+    app.get(`${prefix}/health`, context =>
+      context.json({ status: 'loading', models: models().map(({ id, status }) => ({ id, status })) }, 503),
+    );
+    app.get(`${prefix}/models`, context =>
+      context.json({
+        object: 'list',
+        data: models().map(model => ({ ...model, object: 'model', owned_by: 'calm-serve' })),
+      }),
+    );
   }
   app.notFound(context => {
-    const error = new CalmError(
-      'loading',
-      'The server is still loading its models. Try again in a few seconds.',
-    );
-    const { status, headers, body } = describeError(error);
-    for (const [name, value] of Object.entries(headers)) context.header(name, value);
-    context.header('access-control-allow-origin', '*');
-    return context.json(body, status);
+    const sentence = 'The server is still loading its models. Try again in a few seconds.';
+    return answerError(context, new CalmError('loading', sentence));
   });
+  app.onError((error, context) => answerError(context, error));
   return app;
+}
+
+function answerError(context: Context<ServerEnv>, error: unknown): Response {
+  const { status, headers, body } = describeError(error);
+  for (const [name, value] of Object.entries(headers)) context.header(name, value);
+  return context.json(body, status);
 }

@@ -9,6 +9,7 @@ function describeModel(server: ServerContext, model: ServedModel) {
     object: 'model',
     created: model.created,
     owned_by: 'calm-serve',
+    status: 'ready',
     max_model_len: model.maxModelLen,
     ...(aliases.length > 0 ? { aliases } : {}),
     meta: {

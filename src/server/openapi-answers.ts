@@ -145,20 +145,23 @@ export const chatEvent = z.object({
   timings: z.exactOptional(timings),
 });
 
-/** The answer of GET /models/{id}. */
+/** The answer of GET /models/{id}; of a model that is still loading, the list knows less. */
 export const modelAnswer = z.object({
   id: z.string(),
   object: z.literal('model'),
   created: z.int(),
   owned_by: z.string(),
-  max_model_len: count,
+  status: z.enum(['ready', 'loading']),
+  max_model_len: z.exactOptional(count),
   aliases: z.exactOptional(z.array(z.string())),
-  meta: z.object({
-    kind: z.enum(['calm', 'token']),
-    chunk_size: z.int().positive(),
-    n_vocab: count,
-    defaults: generationDefaultsSchema,
-  }),
+  meta: z.exactOptional(
+    z.object({
+      kind: z.enum(['calm', 'token']),
+      chunk_size: z.int().positive(),
+      n_vocab: count,
+      defaults: generationDefaultsSchema,
+    }),
+  ),
 });
 
 /** The answer of GET /models. */
@@ -197,10 +200,18 @@ export const livenessAnswer = z.object({ status: z.literal('alive') });
 /** The answer of GET /readyz. */
 export const readinessAnswer = z.object({ status: z.enum(['ok', 'draining', 'loading']) });
 
-/** The answer of GET /health; while models load there are none to tell of. */
+/** The answer of GET /health; a model that is still loading has no slots. */
 export const healthAnswer = z.object({
   ...readinessAnswer.shape,
   models: z.exactOptional(
-    z.array(z.object({ id: z.string(), slots: count, running: count, waiting: count })),
+    z.array(
+      z.object({
+        id: z.string(),
+        status: z.enum(['ready', 'loading']),
+        slots: z.exactOptional(count),
+        running: z.exactOptional(count),
+        waiting: z.exactOptional(count),
+      }),
+    ),
   ),
 });

@@ -210,7 +210,7 @@ describe('a server that loads', () => {
     expect(await Promise.all(['/livez', '/readyz', '/health', '/v1/health'].map(status))).toEqual([
       200, 503, 503, 503,
     ]);
-    expect(await (await fetch(`${loading.url}/health`)).json()).toEqual({ status: 'loading' });
+    expect(await (await fetch(`${loading.url}/health`)).json()).toEqual({ status: 'loading', models: [] });
     const refused = await postStream(loading.url, endless);
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '2']);
     expect(await refused.json()).toMatchObject({ error: { type: 'server_error', code: 'loading' } });
@@ -223,6 +223,54 @@ describe('a server that loads', () => {
     expect(await Promise.all(['/livez', '/readyz', '/health', '/v1/models'].map(status))).toEqual([
       200, 200, 200, 200,
     ]);
+    await loading.close(0);
+  });
+
+  it('tells how far it is, and lists its models to whoever has a key', async () => {
+    let ready = 0;
+    const names = ['first', 'second'];
+    const loading = await listenWhileLoading(
+      { host: '127.0.0.1', port: 0 },
+      {
+        apiKeys: ['key'],
+        allowedOrigins: ['https://chat.example.org'],
+        models: () =>
+          names.map((id, index) => ({ id, created: 7, status: index < ready ? 'ready' : 'loading' })),
+      },
+    );
+    const get = async (path: string, key: string) => {
+      const headers = { authorization: `Bearer ${key}`, origin: 'https://chat.example.org' };
+      const response = await fetch(loading.url + path, { headers });
+      expect(response.headers.get('access-control-allow-origin')).toBe('https://chat.example.org');
+      return {
+        status: response.status,
+        body: (await response.json()) as { data?: unknown; models?: unknown },
+      };
+    };
+    const states = async () => (await get('/health', '')).body.models;
+    expect(await states()).toEqual(names.map(id => ({ id, status: 'loading' })));
+    ready = 1;
+    expect(await states()).toEqual([
+      { id: 'first', status: 'ready' },
+      { id: 'second', status: 'loading' },
+    ]);
+    const listed = await get('/v1/models', 'key');
+    expect(listed).toEqual({
+      status: 200,
+      body: {
+        object: 'list',
+        data: names.map((id, index) => ({
+          id,
+          object: 'model',
+          created: 7,
+          owned_by: 'calm-serve',
+          status: index === 0 ? 'ready' : 'loading',
+        })),
+      },
+    });
+    expect((await get('/models', 'wrong')).status).toBe(401);
+    expect((await get('/v1/completions', '')).status).toBe(401);
+    expect((await get('/v1/completions', 'key')).status).toBe(503);
     await loading.close(0);
   });
 

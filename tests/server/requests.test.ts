@@ -300,6 +300,7 @@ describe('other routes', () => {
           object: 'model',
           created: 1_700_000_000,
           owned_by: 'calm-serve',
+          status: 'ready',
           max_model_len: 256,
           meta: { kind: 'calm', chunk_size: 4, n_vocab: 258, defaults: {} },
         },
@@ -317,7 +318,7 @@ describe('other routes', () => {
     const { status, body } = await call('/health');
     expect([status, body]).toEqual([
       200,
-      { status: 'ok', models: [{ id: 'fake', slots: 8, running: 0, waiting: 0 }] },
+      { status: 'ok', models: [{ id: 'fake', status: 'ready', slots: 8, running: 0, waiting: 0 }] },
     ]);
   });
 

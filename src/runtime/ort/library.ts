@@ -86,6 +86,28 @@ export class OrtLibrary {
       throw new CalmError('native', `ONNX Runtime could not ${doing}: it gave back nothing.`);
     return out[0];
   }
+  /** The same on a worker thread: `call` starts it, and hands `done` on as koffi's callback. */
+  makeAside(
+    doing: string,
+    call: (out: Out, done: (error: unknown, status: Status) => void) => void,
+  ): Promise<Pointer> {
+    const out: Out = [null];
+    return new Promise((resolve, reject) => {
+      call(out, (error, status) => {
+        try {
+          if (error) throw error;
+          resolve(
+            this.make(doing, made => {
+              made[0] = out[0];
+              return status;
+            }),
+          );
+        } catch (reason) {
+          reject(reason);
+        }
+      });
+    });
+  }
 }
 
 const getApiType = koffi.proto('void *', ['uint32_t']);

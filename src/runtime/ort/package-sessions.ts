@@ -5,6 +5,7 @@ import type { GraphName } from '../manifest.js';
 import { type ModelPackage, packageFile } from '../open-package.js';
 import type { OrtEnvironment } from './environment.js';
 import { checkGraphContract } from './graph-contract.js';
+import type { GraphSource } from './graph-source.js';
 import { type Closable, HandleStack } from './handle.js';
 import type { Device } from './memory.js';
 import { Session } from './session.js';
@@ -31,6 +32,23 @@ export class PackageSessions implements Closable {
   open(name: GraphName): Session {
     const known = this.#sessions.get(name);
     if (known !== undefined) return known;
+    return this.#keep(name, Session.open(this.environment, this.#source(name), this.device));
+  }
+
+  /** Opens a graph without holding up the event loop; `open` then has it. Calls must not overlap. */
+  async prepare(name: GraphName): Promise<void> {
+    if (this.#sessions.has(name)) return;
+    this.#keep(name, await Session.openAside(this.environment, this.#source(name), this.device));
+  }
+
+  #keep(name: GraphName, session: Session): Session {
+    this.#owned.own(session);
+    checkGraphContract(session, this.package.manifest, name);
+    this.#sessions.set(name, session);
+    return session;
+  }
+
+  #source(name: GraphName): GraphSource {
     const graph = this.package.manifest.graphs[name];
     if (graph === undefined) {
       throw new CalmError(
@@ -39,16 +57,7 @@ export class PackageSessions implements Closable {
       );
     }
     const file = packageFile(this.package, graph.file);
-    const source = {
-      file,
-      model: readFileSync(file),
-      initializers: graph.initializers,
-      weights: this.#weights,
-    };
-    const session = this.#owned.own(Session.open(this.environment, source, this.device));
-    checkGraphContract(session, this.package.manifest, name);
-    this.#sessions.set(name, session);
-    return session;
+    return { file, model: readFileSync(file), initializers: graph.initializers, weights: this.#weights };
   }
 
   /** Gives back memory that only the opening of sessions needed; to be called once the wanted ones are open. */

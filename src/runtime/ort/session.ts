@@ -52,18 +52,33 @@ export class Session extends Handle {
     try {
       const pointer = library.make(`load the graph ${source.file}`, out =>
         library.api.CreateSessionFromArrayWithPrepackedWeightsContainer(
-          environment.pointer,
-          source.model,
-          source.model.byteLength,
-          options.pointer,
-          source.weights?.prepacked ?? null,
+          ...sessionArguments(environment, source, options),
           out,
         ),
       );
       return new Session(library, source.file, device, pointer);
     } catch (cause) {
-      if (!(cause instanceof CalmError) || cause.code !== 'native') throw cause;
-      throw new CalmError('bad_package', `${cause.message} Convert the model again.`, { cause });
+      throw asPackageError(cause);
+    } finally {
+      options.close();
+    }
+  }
+
+  /** The same, with the event loop free while ONNX Runtime optimizes the graph and repacks its weights. */
+  static async openAside(environment: OrtEnvironment, source: GraphSource, device: Device): Promise<Session> {
+    const { library } = environment;
+    const options = configureSession(library, source, device);
+    try {
+      const pointer = await library.makeAside(`load the graph ${source.file}`, (out, done) =>
+        library.api.CreateSessionFromArrayWithPrepackedWeightsContainer.async(
+          ...sessionArguments(environment, source, options),
+          out,
+          done,
+        ),
+      );
+      return new Session(library, source.file, device, pointer);
+    } catch (cause) {
+      throw asPackageError(cause);
     } finally {
       options.close();
     }
@@ -77,4 +92,15 @@ export class Session extends Handle {
   #memory(device: Device): MemoryInfo {
     return this.#owned.own(new MemoryInfo(this.library, device));
   }
+}
+
+function sessionArguments(environment: OrtEnvironment, source: GraphSource, options: Handle) {
+  const { model, weights } = source;
+  return [environment.pointer, model, model.byteLength, options.pointer, weights?.prepacked ?? null] as const;
+}
+
+/** What ONNX Runtime says of a graph that it cannot use is a package's fault. */
+function asPackageError(cause: unknown): unknown {
+  if (!(cause instanceof CalmError) || cause.code !== 'native') return cause;
+  return new CalmError('bad_package', `${cause.message} Convert the model again.`, { cause });
 }
