@@ -49,7 +49,11 @@ const honouredFields = {
   temperature_law: optional(z.enum(TEMPERATURE_LAWS), quotedChoice(TEMPERATURE_LAWS)),
   chunk_statistics: optional(z.boolean(), 'true or false'),
   seed: optional(
-    z.number().min(-int64Limit).max(int64Limit).refine(Number.isInteger).meta({ type: 'integer' }),
+    z
+      .number()
+      .refine(seed => Number.isInteger(seed) && Math.abs(seed) <= int64Limit)
+      // Its limits in the document would be wrong: a double cannot tell 2^63 from its neighbours.
+      .meta({ type: 'integer', format: 'int64' }),
     'a whole number of at most 64 bits',
   ),
   n: optional(z.int().min(1).max(128), 'a whole number from 1 to 128'),
@@ -77,7 +81,7 @@ const honouredFields = {
   prompt_logprobs: optional(z.unknown(), 'null'),
 };
 
-/** What it knows; ignored-params.ts says which models honour which of them. */
+/** What changes the draws of tokens, and what is known and ignored (ignored-params.ts). */
 const knownFields = {
   top_p: optional(z.number().min(0).max(1), 'a number from 0 to 1'),
   top_k: optional(z.int().min(-1), 'a whole number from -1 up'),
