@@ -30,8 +30,7 @@ def held_out_chunks(config: Config, special: Special) -> dict[str, Tensor]:
     return {name: torch.cat([torch.from_numpy(d) for d in group]) for name, group in documents.items()}
 
 
-def main() -> None:
-    config = parse_command_line("autoencoder")
+def train(config: Config) -> None:
     section = config.autoencoder
     run = TrainingRun(config, section, "autoencoder", config.patch_size, final_mix=False)
     pad = run.vocabulary.pad
@@ -68,6 +67,10 @@ def main() -> None:
         run.write("autoencoder", model, asdict(model.shape) | settings | layout)
 
     run.train(model, Hooks(loss, evaluate, export), lambda chunks: autoencoder_training_flops(model.shape, chunks))
+
+
+def main() -> None:
+    train(parse_command_line("autoencoder"))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from calm_train.brier import brier_lm_with_error
 from calm_train.checkpoint import LLAMA
-from calm_train.config import parse_command_line
+from calm_train.config import Config, parse_command_line
 from calm_train.flops import llama_training_flops
 from calm_train.held_out import Batch, batch_documents, brier_positions
 from calm_train.loop import Hooks
@@ -35,8 +35,7 @@ def held_out_cross_entropy(model: Llama, batch: Batch) -> float:
     return float(next_token_loss(model, batch.chunks[..., 0], documents))
 
 
-def main() -> None:
-    config = parse_command_line("baseline")
+def train(config: Config) -> None:
     section = config.baseline
     run = TrainingRun(config, section, "baseline", patch_size=1)
     model = Llama(BackboneShape.of(section, run.vocabulary.size)).to(section.device)
@@ -73,6 +72,10 @@ def main() -> None:
         return llama_training_flops(model.shape, section.row_chunks, tokens)
 
     run.train(model, Hooks(loss, evaluate, export), flops_of)
+
+
+def main() -> None:
+    train(parse_command_line("baseline"))
 
 
 if __name__ == "__main__":

@@ -57,8 +57,7 @@ def checkpoint_config(config: Config, model: Calm, facts: dict[str, Any]) -> dic
     return LLAMA | asdict(model.shape.backbone) | {name: getattr(section, name) for name in names} | own
 
 
-def main() -> None:
-    config = parse_command_line("calm")
+def train(config: Config) -> None:
     section = config.calm
     run = TrainingRun(config, section, "calm", config.patch_size)
     model = build(config, run.vocabulary)
@@ -92,6 +91,10 @@ def main() -> None:
     before = read_config(folder).get("training_flops", 0)
     autoencoder = file_fingerprint(folder / WEIGHTS)
     run.train(training, Hooks(loss, evaluate, export), flops_of, before, autoencoder=autoencoder)
+
+
+def main() -> None:
+    train(parse_command_line("calm"))
 
 
 if __name__ == "__main__":

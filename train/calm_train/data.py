@@ -146,3 +146,28 @@ def held_out_documents(folder: Path, special: Special, max_chunks: int, count: i
     rng = np.random.default_rng(seed)
     phases = rng.integers(1, special.patch_size + 1, size=len(shard))
     return [align(shard.document(i), int(phases[i]), special)[:max_chunks] for i in range(min(count, len(shard)))]
+
+
+def grid_documents(
+    folder: Path, special: Special, grid: int, max_tokens: int, count: int, seed: int = 0
+) -> tuple[list[np.ndarray], list[range]]:
+    """Held-out documents for models of different K, with the chunks that begin at the same places of the text.
+
+    Every `grid` tokens from a random phase on is a place to score, and K, which must divide `grid`, aligns the text so
+    that a chunk begins there. Documents are cut to `max_tokens` and their BOS.
+    """
+    k = special.patch_size
+    if grid % k:
+        raise SystemExit(f"patch_size = {k} does not divide the grid of {grid} tokens")
+    shard = Shard(folder)
+    phases = np.random.default_rng(seed).integers(1, grid + 1, size=len(shard))
+    documents, starts = [], []
+    for i in range(min(count, len(shard))):
+        num_bos = (int(phases[i]) - 1) % k + 1
+        tokens = shard.document(i)
+        whole = align(tokens[:max_tokens], num_bos, special)
+        # No end of text where a document was merely cut.
+        documents.append(whole if len(tokens) <= max_tokens else whole[: (num_bos + max_tokens) // k])
+        first = (grid - int(phases[i]) + num_bos) // k
+        starts.append(range(first, len(documents[-1]), grid // k))
+    return documents, starts

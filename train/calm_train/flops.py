@@ -33,6 +33,11 @@ def backbone_forward(shape: BackboneShape, context: int) -> int:
     return 2 * shape.num_hidden_layers * layer
 
 
+def vocabulary_forward(shape: BackboneShape) -> int:
+    """FLOPs of a token model's output matrix for one position."""
+    return 2 * shape.hidden_size * shape.vocab_size
+
+
 def embed_forward(h: int, patch_size: int) -> int:
     """FLOPs of the compression MLP for one chunk."""
     return 2 * (patch_size * h * 2 * h + 2 * h * h)
@@ -92,5 +97,4 @@ def calm_training_flops(
 
 
 def llama_training_flops(backbone: BackboneShape, row_tokens: int, tokens: int) -> int:
-    head = 2 * backbone.hidden_size * backbone.vocab_size
-    return 3 * tokens * (backbone_forward(backbone, row_tokens) + head)
+    return 3 * tokens * (backbone_forward(backbone, row_tokens) + vocabulary_forward(backbone))

@@ -55,28 +55,38 @@ def held_out_energy(model: Calm, batch: Batch, num_samples: int, beta: float) ->
 
 
 @torch.no_grad()
-def brier_positions(model: ChunkModel, documents: list[np.ndarray], eos: int, max_positions: int) -> list[np.ndarray]:
+def brier_positions(
+    model: ChunkModel,
+    documents: list[np.ndarray],
+    eos: int,
+    max_positions: int,
+    candidates: list[range] | None = None,
+) -> list[np.ndarray]:
     """Brier terms [positions, 4] of each document, at n-grams that start on a chunk border.
 
     An n-gram longer than a chunk spans ceil(4 / K) chunks; each draw continues from its own first chunks. The
     second chunk is drawn only where it can matter: where the first agrees with the target or with the other
-    draw. Targets with EOS are left out, since the filling behind the text would score for nothing.
+    draw. Targets with EOS are left out, since the filling behind the text would score for nothing. `candidates`
+    are the chunks of each document that may be scored; without them all are.
     """
     span = -(-NGRAM // documents[0].shape[1])
     results = []
-    for document in documents:
-        terms = _document_terms(model, document, eos, span, max_positions)
+    for number, document in enumerate(documents):
+        chosen = candidates[number] if candidates else range(1, len(document))
+        starts = [i for i in chosen if i + span <= len(document) and not _target_ends(document, i, span, eos)]
+        terms = _document_terms(model, document, span, starts[:max_positions])
         if len(terms):
             results.append(terms)
     return results
 
 
-def _document_terms(model: ChunkModel, document: np.ndarray, eos: int, span: int, max_positions: int) -> np.ndarray:
+def _target_ends(document: np.ndarray, start: int, span: int, eos: int) -> bool:
+    return bool((document[start : start + span].flatten()[:NGRAM] == eos).any())
+
+
+def _document_terms(model: ChunkModel, document: np.ndarray, span: int, starts: list[int]) -> np.ndarray:
     device = model.device()
     chunks = torch.from_numpy(document).to(device)
-    starts = [i for i in range(1, len(document) - span + 1) if not (document[i : i + span] == eos).any()][
-        :max_positions
-    ]
     if not starts:
         return np.empty((0, NGRAM), dtype=np.int64)
     hidden = model.hidden(chunks[None, :-1])[0]

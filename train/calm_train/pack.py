@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from calm_train.config import parse_command_line
+from calm_train.config import Config, parse_command_line
 from calm_train.files import replace_file
 from calm_train.text import read_documents
 from calm_train.vocabulary import Vocabulary
@@ -54,14 +54,17 @@ def _batched(documents: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def main() -> None:
-    config = parse_command_line("data")
+def pack_sources(config: Config) -> None:
     vocabulary = Vocabulary.load(config.run / "tokenizer")
     for name, files in config.data.sources.items():
         paths = [config.corpora / file for file in files]
         documents = (document for path in paths for document in read_documents(path))
         tokens = pack(tqdm(documents, desc=name, unit=" documents"), vocabulary, config.run / "shards" / name)
         print(f"{name}: {tokens:,} tokens")
+
+
+def main() -> None:
+    pack_sources(parse_command_line("data"))
 
 
 if __name__ == "__main__":

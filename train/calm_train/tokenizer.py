@@ -1,11 +1,10 @@
 """`python -m calm_train.tokenizer --config ...`: learns a byte-level BPE and writes it as tiktoken ranks."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from calm_train.config import parse_command_line
+from calm_train.config import Config, parse_command_line
 from calm_train.text import read_documents
 from calm_train.vocabulary import SPECIAL_TOKENS, SPLIT_PATTERN, Vocabulary
 
@@ -38,13 +37,16 @@ def byte_characters() -> list[str]:
     return [chr(byte) if byte in printable else chr(next(stand_ins)) for byte in range(256)]
 
 
-def main() -> None:
-    config = parse_command_line("tokenizer")
+def learn(config: Config) -> None:
     files = [config.corpora / name for name in config.tokenizer.files]
-    documents = (document for path in files for document in read_documents(Path(path)))
+    documents = (document for path in files for document in read_documents(path))
     vocabulary = train_vocabulary(documents, config.tokenizer.vocab_size)
     vocabulary.save(config.run / "tokenizer")
     print(f"{vocabulary.size} tokens, special ones included, in {config.run / 'tokenizer'}")
+
+
+def main() -> None:
+    learn(parse_command_line("tokenizer"))
 
 
 if __name__ == "__main__":

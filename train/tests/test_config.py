@@ -16,7 +16,7 @@ def test_shipped_configurations_load(path: Path):
 
 
 def test_command_line_overrides_the_file():
-    path = str(next(CONFIGS.glob("*.toml")))
+    path = str(CONFIGS / "stories-k2.toml")
     overrides = ["--minutes", "3", "--autoencoder.latent-size", "16", "--run", "elsewhere"]
     config = parse_command_line("calm", ["--config", path, *overrides])
     assert (config.calm.minutes, config.autoencoder.latent_size, config.run) == (3, 16, Path("elsewhere"))

@@ -1,8 +1,10 @@
 import numpy as np
 import torch
 
+from calm_train.data import Special, grid_documents
 from calm_train.held_out import _branch, batch_documents, brier_positions, held_out_energy
 from calm_train.models.calm import Calm
+from calm_train.vocabulary import Vocabulary
 
 EOS = 61
 
@@ -51,3 +53,34 @@ def test_padding_does_not_enter_the_held_out_energy(calm: Calm):
     together = held_out_energy(calm, batch, 64, 1.0)
     apart = [held_out_energy(calm, batch_documents([d]), 64, 1.0) for d in documents]
     assert abs(together - (2 * apart[0] + 8 * apart[1]) / 10) < 0.1
+
+
+def test_models_of_every_chunk_size_are_scored_at_the_same_places(run):
+    shard, vocabulary = run / "shards" / "stories", Vocabulary.load(run / "tokenizer")
+    targets = {}
+    for k in (1, 2, 4, 8):
+        special = Special.of(vocabulary, k)
+        documents, starts = grid_documents(shard, special, 8, max_tokens=40, count=20)
+        seen = Recorder(vocabulary.eos)
+        terms = brier_positions(seen, documents, vocabulary.eos, 1000, starts)
+        pairs = zip(documents, starts, strict=True)
+        places = [tuple(document[i:].flatten()[:4]) for document, chosen in pairs for i in chosen]
+        targets[k] = [place for place in places if len(place) == 4 and vocabulary.eos not in place]
+        assert sum(len(t) for t in terms) == len(targets[k]) > 40
+    assert targets[1] == targets[2] == targets[4] == targets[8]
+
+
+class Recorder:
+    """Draws the end of text, always."""
+
+    def __init__(self, eos: int):
+        self.eos = eos
+
+    def hidden(self, chunks, mask=None, *, positions=None):
+        return chunks.float()
+
+    def draw(self, hidden, count):
+        return torch.full((count, *hidden.shape), self.eos)
+
+    def device(self):
+        return torch.device("cpu")

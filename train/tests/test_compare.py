@@ -1,0 +1,83 @@
+"""A comparison of small runs: equal FLOPs, shared autoencoders, and a table that grows with every run."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from toy import CONFIG, call
+
+from calm_train import compare, evaluate
+
+ENTRIES = """
+[evaluate]
+documents = 12
+[[compare]]
+name = "tokens"
+model = "baseline"
+keys = { "baseline.flops" = 8e8, "baseline.block_tokens" = 32 }
+[[compare]]
+name = "energy"
+model = "calm"
+autoencoder = "k2"
+keys = { "calm.flops" = 8e8, "autoencoder.flops" = 2e8 }
+[[compare]]
+name = "flow"
+model = "calm"
+autoencoder = "k2"
+keys = { "calm.flops" = 8e8, "autoencoder.flops" = 2e8, "calm.head" = "flow", "calm.head_steps" = 2 }
+"""
+
+
+@pytest.fixture
+def config(run: Path, tmp_path: Path) -> Path:
+    for part in ("tokenizer", "shards"):
+        (tmp_path / "run").mkdir(exist_ok=True)
+        (tmp_path / "run" / part).symlink_to(run / part)
+    for name in ("stories.txt", "more.jsonl"):
+        (tmp_path / name).symlink_to(run.parent / name)
+    path = tmp_path / "compare.toml"
+    path.write_text(CONFIG.format(folder=tmp_path) + ENTRIES)
+    return path
+
+
+def run_compare(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["compare", *arguments])
+    compare.main()
+
+
+def test_all_runs_spend_the_same_and_are_told_apart(config: Path, monkeypatch: pytest.MonkeyPatch):
+    run_compare(monkeypatch, "--config", str(config), "--only", "energy")
+    results = config.parent / "run" / "results.json"
+    (first,) = json.loads(results.read_text())
+    run_compare(monkeypatch, "--config", str(config))
+    by_name = {result["name"]: result for result in json.loads(results.read_text())}
+    assert set(by_name) == {"tokens", "energy", "flow"}
+    assert by_name["energy"] == first
+    for result in by_name.values():
+        assert result["training_flops"] == pytest.approx(8e8, rel=0.05)
+        assert result["positions"] == first["positions"] > 0
+        assert result["sample_ms"] > 0
+        rows = [json.loads(line) for line in Path(result["metrics"]).read_text().splitlines()]
+        assert rows[-1]["flops"] == result["training_flops"]
+    # Two midpoint steps evaluate the flow head four times, the decoder once.
+    assert by_name["flow"]["sample_flops"] > by_name["energy"]["sample_flops"]
+    assert by_name["tokens"]["patch_size"] == 1
+    assert (config.parent / "run" / "flow" / "autoencoder").resolve() == (
+        config.parent / "run" / "energy" / "autoencoder"
+    ).resolve()
+
+
+def test_evaluate_scores_calm_and_baseline_at_the_same_places(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    call(evaluate, run.parent / "toy.toml", "--documents", "10")
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["calm"]["positions"] == figures["baseline"]["positions"] > 20
+    assert {"energy", "brier_lm", "standard_error"} <= set(figures["calm"])
+    assert 0 < figures["baseline"]["cross_entropy"] < 6
+    text = tmp_path / "own.txt"
+    text.write_text("There was a cat who had fun all day.\n<|endoftext|>\nA dog met a big cat who was kind and sad.")
+    call(evaluate, run.parent / "toy.toml", "--text", f'["{text}"]')
+    assert json.loads(capsys.readouterr().out)["calm"]["documents"] == 2
+    text.write_text("Short.")
+    with pytest.raises(SystemExit, match="an error needs two or more"):
+        call(evaluate, run.parent / "toy.toml", "--text", f'["{text}"]')
