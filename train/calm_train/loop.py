@@ -82,7 +82,7 @@ class Loop:
             self.progress.advance(self.step, self.plan.total, *self._speed(pace))
             if self.step % self.section.log_steps == 0:
                 self._log(figures, pace)
-            if time.time() - last_evaluation > 60 * self.section.evaluate_minutes:
+            if self._evaluation_is_due(last_evaluation):
                 self._evaluate()
                 last_evaluation = time.time()
             if time.time() - last_save > 60 * self.section.checkpoint_minutes:
@@ -135,6 +135,11 @@ class Loop:
     def _saved(self) -> str:
         step = self.saved_step
         return f"the checkpoint of step {step} is kept" if step else "no checkpoint was written yet"
+
+    def _evaluation_is_due(self, last: float) -> bool:
+        if self.section.evaluate_steps:
+            return self.step % self.section.evaluate_steps == 0 and not self.plan.finished(self.step)
+        return time.time() - last > 60 * self.section.evaluate_minutes
 
     def _speed(self, pace: float) -> tuple[float, float]:
         """Tokens a second and minutes left."""

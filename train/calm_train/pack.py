@@ -59,7 +59,8 @@ def pack_sources(config: Config) -> None:
     for name, files in config.data.sources.items():
         paths = [config.corpora / file for file in files]
         documents = (document for path in paths for document in read_documents(path))
-        tokens = pack(tqdm(documents, desc=name, unit=" documents"), vocabulary, config.run / "shards" / name)
+        shown = tqdm(documents, desc=name, unit=" documents", disable=None)
+        tokens = pack(shown, vocabulary, config.run / "shards" / name)
         print(f"{name}: {tokens:,} tokens")
 
 

@@ -54,7 +54,9 @@ class OptimSection:
     seed: int = 1
     compile: bool = True
     log_steps: int = 100
+    # By the clock, unless `evaluate_steps` says how many steps lie between two evaluations.
     evaluate_minutes: float = 5.0
+    evaluate_steps: int = 0
     checkpoint_minutes: float = 10.0
 
 

@@ -16,6 +16,7 @@ FREE = {
     "compile",
     "log_steps",
     "evaluate_minutes",
+    "evaluate_steps",
     "checkpoint_minutes",
     "temperature",
     "num_candidates",
