@@ -5,35 +5,25 @@ import { excerpt } from './parse-body.js';
 import type { ServerEnv } from './request-signal.js';
 import type { ServedModel } from './served-model.js';
 import type { ServerContext } from './server-context.js';
-import { honoursField } from './token-controls.js';
 
 interface KnownParam {
   /** True for values that ask for nothing. */
   isNeutral(value: unknown): boolean;
   /** The neutral value, for the sentence that refuses others. */
   readonly neutral: string;
-  /** Why a model that does not honour it cannot; by default, for want of token probabilities. */
-  readonly reason?: string;
+  /** Why no model here honours it. */
+  readonly reason: string;
 }
 
-const one = { isNeutral: (value: unknown) => value === 1, neutral: '1' };
-const zero = { isNeutral: (value: unknown) => value === 0, neutral: '0' };
 const noTools = { isNeutral: isEmpty, neutral: 'empty', reason: 'it was not trained to call tools' };
 const noGrammar = {
   isNeutral: (value: unknown) => value === '',
   neutral: 'null',
   reason: 'its text cannot be bound to a format',
 };
-const noWordLists = { isNeutral: isEmpty, neutral: 'empty', reason: 'use `logit_bias` on a token model' };
+const noWordLists = { isNeutral: isEmpty, neutral: 'empty', reason: 'ban tokens with `logit_bias`' };
 
 const knownParams: Readonly<Record<string, KnownParam>> = {
-  top_p: one,
-  top_k: { isNeutral: value => value === 0 || value === -1, neutral: '0' },
-  min_p: zero,
-  presence_penalty: zero,
-  frequency_penalty: zero,
-  repetition_penalty: one,
-  logit_bias: { isNeutral: hasOnlyZeros, neutral: 'empty' },
   suffix: {
     isNeutral: value => value === '',
     neutral: 'empty',
@@ -59,6 +49,16 @@ const knownParams: Readonly<Record<string, KnownParam>> = {
     neutral: 'false',
     reason: 'texts are drawn here; `best_of` chooses among several',
   },
+  cache_salt: {
+    isNeutral: value => value === '',
+    neutral: 'null',
+    reason: "all clients' prompts share the cache of their beginnings; --prefix-cache-memory 0 turns it off",
+  },
+  priority: {
+    isNeutral: value => value === 0,
+    neutral: '0',
+    reason: 'requests are served in the order in which they come',
+  },
   tools: noTools,
   functions: noTools,
 };
@@ -76,7 +76,6 @@ export function findIgnoredParams(
 ): readonly string[] {
   const ignored = Object.entries(knownParams)
     .filter(([name, { isNeutral }]) => body[name] != null && !isNeutral(body[name]))
-    .filter(([name]) => !honoursField(name, model))
     .map(([name]) => name);
   const first = ignored[0];
   if (strict && first !== undefined) throw refuse(first, body[first], model);
@@ -97,19 +96,13 @@ export function surfaceIgnoredParams(
 
 function refuse(name: string, value: unknown, model: ServedModel): CalmError {
   const { neutral, reason } = knownParams[name] as KnownParam;
-  const noProbabilities = 'a CALM draws samples and has no token probabilities to change';
   return new CalmError(
     'unsupported',
-    `\`${name}\` must be ${neutral} or left out for ${model.id}: ${reason ?? noProbabilities}. ` +
-      `Given: ${excerpt(value)}.`,
+    `\`${name}\` must be ${neutral} or left out for ${model.id}: ${reason}. ` + `Given: ${excerpt(value)}.`,
     { param: name },
   );
 }
 
 function isEmpty(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
-}
-
-function hasOnlyZeros(value: unknown): boolean {
-  return Object.values(value as object).every(bias => bias === 0);
 }

@@ -1,33 +1,10 @@
-/** From the fields of a request to the sampler's token controls, as far as its model honours them. */
+/** From the fields of a request to the sampler's token controls. Both kinds of models honour them: docs/sampling.md. */
 import { CalmError } from '../errors.js';
 import type { TokenControls } from '../sampler/settings.js';
 import { BANNING_BIAS } from '../sampler/token-sampling/adjust-logits.js';
 import type { GenerationFields } from './generation-fields.js';
 import { excerpt } from './parse-body.js';
 import type { ServedModel } from './served-model.js';
-
-type Control = keyof TokenControls;
-
-/** By the field of a request, what the sampler calls it. */
-const controlOfField: Readonly<Record<string, Control>> = {
-  top_p: 'topP',
-  top_k: 'topK',
-  min_p: 'minP',
-  presence_penalty: 'presencePenalty',
-  frequency_penalty: 'frequencyPenalty',
-  repetition_penalty: 'repetitionPenalty',
-  logit_bias: 'logitBias',
-  min_tokens: 'minTokens',
-};
-
-/** What the sampler of a CALM honours: it has candidates, and no probabilities that could be changed. */
-const calmControls: ReadonlySet<Control> = new Set<Control>();
-
-/** Whether a field of a request changes what this model draws. */
-export function honoursField(field: string, { kind }: Pick<ServedModel, 'kind'>): boolean {
-  const control = controlOfField[field];
-  return control !== undefined && (kind === 'token' || calmControls.has(control));
-}
 
 /**
  * The controls that a request asks for; undefined for none, which keeps a row on the fast path.
@@ -36,20 +13,17 @@ export function honoursField(field: string, { kind }: Pick<ServedModel, 'kind'>)
  * @throws CalmError invalid_request for biases of tokens that there are not, and for those that forbid every token
  */
 export function readTokenControls(fields: GenerationFields, model: ServedModel): TokenControls | undefined {
-  const wanted = (field: keyof GenerationFields & string, neutral: number): number | undefined => {
-    const value = fields[field];
-    return typeof value === 'number' && value !== neutral && honoursField(field, model) ? value : undefined;
-  };
-  const topK = wanted('top_k', 0);
+  const wanted = (value: number | null | undefined, ...neutral: readonly number[]): number | undefined =>
+    value === null || value === undefined || neutral.includes(value) ? undefined : value;
   const all = {
-    topP: wanted('top_p', 1),
-    topK: topK === -1 ? undefined : topK,
-    minP: wanted('min_p', 0),
-    presencePenalty: wanted('presence_penalty', 0),
-    frequencyPenalty: wanted('frequency_penalty', 0),
-    repetitionPenalty: wanted('repetition_penalty', 1),
-    minTokens: wanted('min_tokens', 0),
-    logitBias: honoursField('logit_bias', model) ? readLogitBias(fields.logit_bias, model) : undefined,
+    topP: wanted(fields.top_p, 1),
+    topK: wanted(fields.top_k, 0, -1),
+    minP: wanted(fields.min_p, 0),
+    presencePenalty: wanted(fields.presence_penalty, 0),
+    frequencyPenalty: wanted(fields.frequency_penalty, 0),
+    repetitionPenalty: wanted(fields.repetition_penalty, 1),
+    minTokens: wanted(fields.min_tokens, 0),
+    logitBias: readLogitBias(fields.logit_bias, model),
   };
   const given = Object.entries(all).filter(([, value]) => value !== undefined);
   return given.length === 0 ? undefined : (Object.fromEntries(given) as TokenControls);

@@ -123,18 +123,13 @@ describe('stream_granularity', () => {
 
 describe('fields that the model cannot honour', () => {
   const asking: [string, unknown][] = [
-    ['top_p', 0.9],
-    ['top_k', 40],
-    ['min_p', 0.1],
-    ['presence_penalty', -2],
-    ['frequency_penalty', 0.5],
-    ['repetition_penalty', 1.1],
-    ['logit_bias', { 5: 1 }],
     ['suffix', 'end'],
     ['response_format', { type: 'json_object' }],
     ['guided_regex', 'a+'],
     ['bad_words', ['no']],
     ['use_beam_search', true],
+    ['cache_salt', 'mine'],
+    ['priority', 3],
   ];
 
   it('are named in a header and to the log, and change nothing', async () => {

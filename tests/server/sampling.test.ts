@@ -87,6 +87,49 @@ describe('chunk_statistics', () => {
   });
 });
 
+describe('token controls of a CALM', () => {
+  it('reach the sampler: what is banned does not come, and none is ignored', async () => {
+    const plain = (await ask({})).answer.choices[0]!.token_ids;
+    const logit_bias = Object.fromEntries(plain.map(token => [token, -100]));
+    const { status, answer } = await ask({ logit_bias });
+    expect(status).toBe(200);
+    const tokens = answer.choices[0]!.token_ids;
+    expect(tokens).toHaveLength(12);
+    expect(tokens.filter(token => plain.includes(token))).toEqual([]);
+    const all = {
+      top_p: 0.9,
+      top_k: 40,
+      min_p: 0.01,
+      presence_penalty: 0.5,
+      frequency_penalty: 0.5,
+      repetition_penalty: 1.2,
+      min_tokens: 3,
+    };
+    const response = await fetch(`${server.url}/v1/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'calm', prompt: [5, 6], max_tokens: 4, num_candidates: 20, ...all }),
+    });
+    expect([response.status, response.headers.get('x-calm-ignored-params')]).toEqual([200, null]);
+  });
+
+  it('are checked as those of a token model are', async () => {
+    const { status, answer } = await ask({ logit_bias: { 100000: -100 } });
+    expect([status, answer.error?.param]).toEqual([400, 'logit_bias']);
+  });
+});
+
+describe('best_of a CALM', () => {
+  it('is one of the choices that it has, with the counts of all and the statistics of none', async () => {
+    const all = (await ask({ n: 3, temperature: 0.5 })).answer;
+    const { answer } = await ask({ best_of: 3, temperature: 0.5 });
+    expect(answer.choices).toHaveLength(1);
+    expect(all.choices.map(({ token_ids }) => token_ids)).toContainEqual(answer.choices[0]?.token_ids);
+    expect(answer.choices[0]).not.toHaveProperty('chunk_statistics');
+    expect(answer.timings).toMatchObject({ predicted_n: 36, chunks: 9 });
+  });
+});
+
 describe('sampler and temperature_law', () => {
   it('reach the sampler: each decides in its own way from the same seed', async () => {
     const texts = new Set<string>();
