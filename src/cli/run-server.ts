@@ -19,6 +19,7 @@ export async function runServer(
   const log = createLog(chooseFormat(settings), line => process.stderr.write(line));
   const apiKeys = gatherApiKeys(settings);
   const naming = readNaming(settings);
+  const stopExiting = exitOnSignal();
   let loading: readonly LoadingModel[] = [];
   const running = await listenWhileLoading(
     { ...settings, ...socketTimeouts(settings) },
@@ -51,8 +52,10 @@ export async function runServer(
     });
     process.stdout.write(describeReady(running, opened.models, apiKeys));
     noteOpenDoor(settings, apiKeys, log);
+    stopExiting();
     await untilStopped(running, settings.shutdownTimeout * 1000, log);
   } finally {
+    stopExiting();
     await running.close(0);
   }
 }
@@ -82,6 +85,20 @@ function readNaming({ modelAlias = [], anyModel }: ServeSettings): ModelNaming {
     throw new CalmError('bad_usage', `--model-alias must be alias=name. Given: ${JSON.stringify(text)}.`);
   });
   return { aliases: new Map(pairs), anyModel };
+}
+
+/**
+ * While models load there is nothing to finish. The handler is for containers: their first process is not sent a signal
+ * that it has no handler for.
+ */
+function exitOnSignal(): () => void {
+  const exit = (): never => process.exit(0);
+  process.on('SIGINT', exit);
+  process.on('SIGTERM', exit);
+  return () => {
+    process.off('SIGINT', exit);
+    process.off('SIGTERM', exit);
+  };
 }
 
 /** The first signal lets running requests finish, a second one ends them. */
