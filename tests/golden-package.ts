@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { convertCheckpoint } from '../src/convert/convert.js';
 import { goldenFolder } from './reference/golden-file.js';
 
-export type GoldenCase = 'energy-k4' | 'energy-k2-bin-bf16' | 'llama-tied-gqa';
+export type GoldenCase = 'energy-k4' | 'energy-k2-bin-bf16' | 'flow-k4' | 'diffusion-k4' | 'llama-tied-gqa';
 
 /** A temporary folder of packages; `remove` deletes it. */
 export class GoldenPackages {

@@ -21,7 +21,7 @@ function convert(name: string, form: Form): PackageRunner {
   return new PackageRunner(out);
 }
 
-const calmCases = ['energy-k4', 'energy-k2-bin-bf16'] as const;
+const calmCases = ['energy-k4', 'energy-k2-bin-bf16', 'flow-k4', 'diffusion-k4'] as const;
 
 describe.each(calmCases)('%s', name => {
   const golden = new GoldenFile(name);
@@ -31,17 +31,21 @@ describe.each(calmCases)('%s', name => {
     for (const { largest } of Object.values(errors)) expect(largest).toBeLessThan(1e-4);
   });
 
-  test('the rollout is exact through the fused graph and through its parts', async () => {
-    const runner = new PackageRunner(join(folder, `${name}-fp32-plain`));
-    expect(await rollout(runner, golden, 'step')).toEqual(golden.ids('rollout_tokens'));
-    expect(await rollout(runner, golden, 'parts')).toEqual(golden.ids('rollout_tokens'));
-  });
+  test.runIf(name.startsWith('energy'))(
+    'the rollout is exact through the fused graph and through its parts',
+    async () => {
+      const runner = new PackageRunner(join(folder, `${name}-fp32-plain`));
+      expect(await rollout(runner, golden, 'step')).toEqual(golden.ids('rollout_tokens'));
+      expect(await rollout(runner, golden, 'parts')).toEqual(golden.ids('rollout_tokens'));
+    },
+  );
 
   test('float16 agrees to 2e-2 and draws the same tokens', async () => {
     const runner = convert(name, { weights: 'fp16' });
     const errors = await calmErrors(runner, golden);
     for (const { largest } of Object.values(errors)) expect(largest).toBeLessThan(2e-2);
-    expect(await rollout(runner, golden, 'step')).toEqual(golden.ids('rollout_tokens'));
+    if (name.startsWith('energy'))
+      expect(await rollout(runner, golden, 'step')).toEqual(golden.ids('rollout_tokens'));
   });
 
   // Random weights are the worst case for quantization: nothing in them is redundant.
@@ -52,23 +56,29 @@ describe.each(calmCases)('%s', name => {
     ['int4 under float16', { weights: 'int4', activations: 'fp16' }, 0.4],
   ])('%s stays near', async (_, form, tolerance) => {
     const errors = await calmErrors(convert(name, form), golden);
+    // Upstream's schedule multiplies the first of the hundred steps' answers by a hundred and more.
+    const bound = name === 'diffusion-k4' && form.weights === 'int8' ? 0.1 : tolerance;
     const rounded = Object.entries(errors).map(([tensor, { rootMeanSquare }]) => [
       tensor,
       rootMeanSquare.toFixed(4),
     ]);
     console.info(name, form, Object.fromEntries(rounded));
-    for (const { rootMeanSquare } of Object.values(errors)) expect(rootMeanSquare).toBeLessThan(tolerance);
+    for (const { rootMeanSquare } of Object.values(errors)) expect(rootMeanSquare).toBeLessThan(bound);
   });
 });
 
-test('one hidden state serves many candidates as it serves one', async () => {
-  const golden = new GoldenFile('energy-k4');
-  const runner = convert('energy-k4', { weights: 'fp32', activations: 'fp32' });
+const headCases = ['energy-k4', 'flow-k4', 'diffusion-k4'] as const;
+
+test.each(headCases)('%s: one hidden state serves many candidates as it serves one', async name => {
+  const golden = new GoldenFile(name);
+  const runner = convert(name, { weights: 'fp32', activations: 'fp32' });
+  if (runner.manifest.kind !== 'calm') throw new Error('expected a CALM');
   const count = 7;
   const size = runner.manifest.backbone.hidden_size;
   const rows = [1, 0, 0, 1, 1, 0, 1];
-  const noise = golden.floats('noise').subarray(0, count * golden.shape('noise').at(-1)!);
-  const noiseTensor = float32(noise, [count, noise.length / count]);
+  const noiseSize = runner.manifest.head.noise_size;
+  const noise = golden.floats('noise').subarray(0, count * noiseSize);
+  const noiseTensor = float32(noise, [count, noiseSize]);
   const pair = golden.floats('hidden').subarray(0, 2 * size);
   const copies = rows.flatMap(row => [...pair.subarray(row * size, (row + 1) * size)]);
   const shared = await runner.run('head', {

@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { TensorSource } from '../src/convert/checkpoint.js';
-import type { AutoencoderConfig, CalmEnergyConfig, LlamaConfig } from '../src/convert/config.js';
+import {
+  type AutoencoderConfig,
+  type CalmConfig,
+  type CalmEnergyConfig,
+  type LlamaConfig,
+  noiseSizeOf,
+} from '../src/convert/config.js';
 import { convertCheckpoint } from '../src/convert/convert.js';
 import { autoencoderTensors, calmTensors, llamaTensors } from '../src/convert/tensor-shapes.js';
 import { calmHidden, decoderLogits, encode, headLatent, tokenLogits } from './reference/calm-forward.js';
@@ -19,6 +25,8 @@ import {
 } from './reference/write-checkpoint.js';
 
 const TOLERANCE = 1e-4;
+/** A diffusion multiplies the rounding of its first steps by hundreds, the more the fewer steps it has. */
+const DIFFUSION_TOLERANCE = 1e-3;
 const folder = mkdtempSync(join(tmpdir(), 'calm-variants-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -83,11 +91,15 @@ function sourceOf(tensors: Tensors): TensorSource {
 interface CalmVariant {
   readonly name: string;
   readonly calm?: Partial<CalmEnergyConfig>;
+  /** Another head than the energy head, and its steps. */
+  readonly head?: readonly [architecture: 'calm-flow' | 'calm-diffusion', headSteps: number];
   readonly autoencoder?: Partial<AutoencoderConfig>;
   readonly rename?: (name: string) => string;
   /** The autoencoder lies inside the CALM's checkpoint. */
   readonly inside?: boolean;
 }
+
+const small = { chunkSize: 2, headBlocks: 1 };
 
 const calmVariants: readonly CalmVariant[] = [
   { name: 'K = 1', calm: { chunkSize: 1 }, autoencoder: { chunkSize: 1 } },
@@ -117,9 +129,23 @@ const calmVariants: readonly CalmVariant[] = [
     rename: name => name.replace('encoder.embed_tokens.weight', 'decoder.lm_head_weight'),
   },
   { name: 'the autoencoder inside the CALM', inside: true },
+  { name: 'flow in 10 steps', head: ['calm-flow', 10] },
+  {
+    name: 'flow in 3 steps, one block, K = 2',
+    head: ['calm-flow', 3],
+    calm: small,
+    autoencoder: { chunkSize: 2 },
+  },
+  { name: 'diffusion in 100 steps', head: ['calm-diffusion', 100] },
+  {
+    name: 'diffusion in 25 steps, one block, K = 2',
+    head: ['calm-diffusion', 25],
+    calm: small,
+    autoencoder: { chunkSize: 2 },
+  },
 ];
 
-function writeCalm(variant: CalmVariant, calm: CalmEnergyConfig, autoencoder: AutoencoderConfig) {
+function writeCalm(variant: CalmVariant, calm: CalmConfig, autoencoder: AutoencoderConfig) {
   const rename = variant.rename ?? (name => name);
   const seed = calmVariants.indexOf(variant);
   const calmParts = renamed(randomTensors(calmTensors(calm), 2 * seed), rename);
@@ -136,7 +162,11 @@ function writeCalm(variant: CalmVariant, calm: CalmEnergyConfig, autoencoder: Au
 }
 
 describe.each(calmVariants)('CALM: $name', variant => {
-  const calm = { ...baseCalm, ...variant.calm };
+  const energy = { ...baseCalm, ...variant.calm };
+  const [architecture, headSteps] = variant.head ?? [];
+  const calm: CalmConfig =
+    architecture === undefined || headSteps === undefined ? energy : { ...energy, architecture, headSteps };
+  const noiseSize = noiseSizeOf(calm);
   const autoencoder = { ...baseAutoencoder, ...variant.autoencoder };
   const { root, calmParameters, autoencoderParameters } = writeCalm(variant, calm, autoencoder);
   const out = join(root, 'package');
@@ -145,6 +175,7 @@ describe.each(calmVariants)('CALM: $name', variant => {
     autoencoder: variant.inside ? undefined : join(root, 'autoencoder'),
     out,
     weights: 'fp32',
+    headSteps,
   });
   const runner = new PackageRunner(out);
   const uniform = mulberry32(7);
@@ -152,9 +183,8 @@ describe.each(calmVariants)('CALM: $name', variant => {
   const ids = Array.from({ length: chunkCount * calm.chunkSize }, () =>
     Math.floor(uniform() * calm.vocabSize),
   );
-  const noise = Array.from({ length: chunkCount * calm.noiseSize }, () => Math.fround(uniform() - 0.5));
-  const noiseOf = (chunk: number): number[] =>
-    noise.slice(chunk * calm.noiseSize, (chunk + 1) * calm.noiseSize);
+  const noise = Array.from({ length: chunkCount * noiseSize }, () => Math.fround(uniform() - 0.5));
+  const noiseOf = (chunk: number): number[] => noise.slice(chunk * noiseSize, (chunk + 1) * noiseSize);
   const hidden = calmHidden(calmParameters, calm, ids);
   const latents = hidden.map((state, chunk) =>
     headLatent(calmParameters, calm, state, Float64Array.from(noiseOf(chunk))),
@@ -168,12 +198,13 @@ describe.each(calmVariants)('CALM: $name', variant => {
     const { latent } = await runner.run('head', {
       hidden: float32(states, [chunkCount, calm.hiddenSize]),
       row: int64([...Array(chunkCount).keys()], [chunkCount]),
-      noise: float32(noise, [chunkCount, calm.noiseSize]),
+      noise: float32(noise, [chunkCount, noiseSize]),
     });
-    expect(relativeError(numbers(latent), concatenate(latents)).largest).toBeLessThan(TOLERANCE);
+    const tolerance = calm.architecture === 'calm-diffusion' ? DIFFUSION_TOLERANCE : TOLERANCE;
+    expect(relativeError(numbers(latent), concatenate(latents)).largest).toBeLessThan(tolerance);
     const decoded = await runner.run('decoder', { latent: latent! });
     const expected = concatenate(logits.flat());
-    expect(relativeError(numbers(decoded.logits), expected).largest).toBeLessThan(TOLERANCE);
+    expect(relativeError(numbers(decoded.logits), expected).largest).toBeLessThan(tolerance);
     expectArgMax(numbers(decoded.tokens), logits.flat());
   });
 
@@ -182,7 +213,7 @@ describe.each(calmVariants)('CALM: $name', variant => {
     const tokens: number[] = [];
     for (let chunk = 0; chunk < chunkCount; chunk++) {
       const chunkIds = ids.slice(chunk * calm.chunkSize, (chunk + 1) * calm.chunkSize);
-      const step = await row.feed('step', chunkIds, { noise: float32(noiseOf(chunk), [1, calm.noiseSize]) });
+      const step = await row.feed('step', chunkIds, { noise: float32(noiseOf(chunk), [1, noiseSize]) });
       expect(relativeError(numbers(step.hidden), hidden[chunk]!).largest).toBeLessThan(TOLERANCE);
       tokens.push(...numbers(step.tokens));
     }

@@ -9,11 +9,13 @@ import { relativeError } from './reference/relative-error.js';
 /** PyTorch computed in float32; over these few layers that is about 1e-6. */
 const TOLERANCE = 1e-5;
 
-describe.each(['energy-k4', 'energy-k2-bin-bf16'])('%s', name => {
+describe.each(['energy-k4', 'energy-k2-bin-bf16', 'flow-k4', 'diffusion-k4'])('%s', name => {
   const golden = new GoldenFile(name);
   const calm = openCheckpoint(goldenFolder(name, 'checkpoint'));
   const autoencoder = openCheckpoint(goldenFolder(name, 'autoencoder'));
-  if (calm.config.architecture !== 'calm-energy') throw new Error('not a CALM');
+  if (calm.config.architecture === 'llama' || calm.config.architecture === 'autoencoder') {
+    throw new Error('not a CALM');
+  }
   if (autoencoder.config.architecture !== 'autoencoder') throw new Error('not an autoencoder');
   const parameters = new Parameters(calm.tensors);
   const decoder = new Parameters(autoencoder.tensors);
@@ -33,9 +35,11 @@ describe.each(['energy-k4', 'energy-k2-bin-bf16'])('%s', name => {
   test('latents of the recorded hidden states and noise', () => {
     const latents = Array.from({ length: chunks }, (_, chunk) => {
       const hidden = Float64Array.from(golden.row('hidden', chunk));
-      return headLatent(parameters, config, hidden, Float64Array.from(golden.row('noise', chunk)));
+      return headLatent(parameters, config, hidden, golden.noise(chunk));
     });
-    expect(relativeError(concatenate(latents), firstRows('latent', chunks)).largest).toBeLessThan(TOLERANCE);
+    // A hundred steps in float32 add up, the first of them by far the largest.
+    const tolerance = name === 'diffusion-k4' ? 1e-4 : TOLERANCE;
+    expect(relativeError(concatenate(latents), firstRows('latent', chunks)).largest).toBeLessThan(tolerance);
   });
 
   test('logits of the recorded latents', () => {

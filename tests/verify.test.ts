@@ -1,5 +1,5 @@
 /** Golden parity: checkpoints converted by this project against what the official PyTorch code computed. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -13,7 +13,15 @@ import { OrtLibrary } from '../src/runtime/ort/library.js';
 
 type Weights = 'fp32' | 'int8' | 'int4' | 'fp16';
 
-const cases = ['energy-k4', 'energy-k2-bin-bf16', 'llama-tied-gqa'] as const;
+const cases = ['energy-k4', 'energy-k2-bin-bf16', 'flow-k4', 'diffusion-k4', 'llama-tied-gqa'] as const;
+/** Nothing is generated from flow and diffusion recordings; the two ways must agree all the same. */
+const checkCounts: Record<(typeof cases)[number], number> = {
+  'energy-k4': 12,
+  'energy-k2-bin-bf16': 12,
+  'flow-k4': 10,
+  'diffusion-k4': 10,
+  'llama-tied-gqa': 2,
+};
 const goldenFolder = join(import.meta.dirname, 'golden');
 const scratch = mkdtempSync(join(tmpdir(), 'calm-verify-'));
 const environment = OrtEnvironment.open(OrtLibrary.load(), { threads: 1 });
@@ -55,7 +63,7 @@ const failed = (checks: readonly Check[]): Check[] => checks.filter(check => !ch
 describe.each(cases)('%s', name => {
   it('agrees with PyTorch in fp32, tokens and rollouts exactly', async () => {
     const checks = await verify(name, 'fp32');
-    expect(checks.length).toBe(name === 'llama-tied-gqa' ? 2 : 12);
+    expect(checks.length).toBe(checkCounts[name]);
     expect(failed(checks)).toEqual([]);
     for (const check of checks) {
       expect(check.tolerance).toBe(/tokens|rollout/.test(check.name) ? 0 : 1e-4);
@@ -95,6 +103,33 @@ describe('a verification that should fail', () => {
       'head: latent',
       'step: hidden over the cache',
     ]);
+  });
+
+  it.each([
+    ['flow-k4', 'head.modulation.weight'],
+    ['diffusion-k4', 'head.times'],
+  ] as const)('sees a damaged head: %s', async (name, tensor) => {
+    const folder = convert(name, 'fp32');
+    const source = openPackage(folder);
+    const { offset } = source.manifest.weights.tensors[tensor]!;
+    const file = join(folder, source.manifest.weights.file);
+    const bytes = readFileSync(file);
+    // The first time and the first block's shift: a quarter more is far above rounding.
+    for (let i = 0; i < 64; i++) bytes.writeFloatLE(1.25 * bytes.readFloatLE(offset + 4 * i), offset + 4 * i);
+    writeFileSync(file, bytes);
+    const checks = await verifyPackage(environment, source, goldenOf(name), 'cpu');
+    expect(failed(checks).map(check => check.name)).toContain('head: latent');
+  });
+
+  it('refuses a package whose head takes other steps than the recording', async () => {
+    const out = join(scratch, 'flow-4');
+    const [checkpoint, autoencoder] = ['checkpoint', 'autoencoder'].map(part =>
+      join(goldenFolder, 'flow-k4', part),
+    );
+    convertCheckpoint({ checkpoint: checkpoint!, autoencoder, out, weights: 'fp32', headSteps: 4 });
+    await expect(verifyPackage(environment, openPackage(out), goldenOf('flow-k4'), 'cpu')).rejects.toThrow(
+      'was recorded with 10 steps of the flow head, and the package flow-4 takes 4; convert it with --head-steps 10.',
+    );
   });
 
   it('refuses a golden file of another model with a sentence', async () => {

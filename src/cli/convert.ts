@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { type ConvertOptions, convertCheckpoint } from '../convert/convert.js';
 import { reportJson, reportText, withProgress } from './convert-progress.js';
-import { addWeightOptions } from './weight-options.js';
+import { addWeightOptions, headStepsOption } from './weight-options.js';
 
 /** Adds the sub-command to the program. */
 export function registerConvert(program: Command): void {
@@ -14,6 +14,7 @@ export function registerConvert(program: Command): void {
     .requiredOption('--out <folder>', 'package folder to write');
   addWeightOptions(command, '; fp16 is what CUDA needs (default: fp16 with fp16 weights, else fp32)')
     .option('--tokenizer <file>', 'tokenizer.model (tiktoken ranks) or tokenizer.json from elsewhere')
+    .addOption(headStepsOption())
     .option('--name <name>', "the model's name (default: name of the package folder)")
     .option('--card <file>', 'Markdown file to stand first in the model card')
     .option('--force', 'replace an existing package folder')

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CalmError } from '../errors.js';
-import { parseCheckpointConfig, readCheckpointConfig } from './config.js';
+import { type CalmEnergyConfig, parseCheckpointConfig, readCheckpointConfig } from './config.js';
 
 const backbone = {
   hidden_size: 1024,
@@ -153,8 +153,32 @@ describe('parseCheckpointConfig', () => {
     expect(message(json)).toMatch(sentence);
   });
 
-  test.each(['FlowTransformer', 'DiffusionTransformer'])('says that %s is not served yet', name => {
-    expect(() => parse({ ...energy, architectures: [name] })).toThrow(/serves the energy head/);
+  test.each([
+    ['FlowTransformer', 'flow', 'calm-flow', 10],
+    ['DiffusionTransformer', 'diffusion', 'calm-diffusion', 100],
+  ])(
+    'reads a CALM of the class %s, whose noise_size means nothing',
+    (name, type, architecture, headSteps) => {
+      const { noise_size: _, ...fields } = energy;
+      const { architecture: __, noiseSize: ___, ...shared } = parse(energy) as CalmEnergyConfig;
+      const expected = { ...shared, architecture, headSteps };
+      expect(parse({ ...fields, architectures: [name] })).toEqual(expected);
+      expect(parse({ ...energy, architectures: [name] })).toEqual(expected);
+      expect(parse({ ...fields, architectures: [], model_type: type })).toEqual(expected);
+    },
+  );
+
+  test('an energy head needs its noise size', () => {
+    expect(message({ ...energy, noise_size: null })).toMatch(
+      /config\.json: noise_size is not what it should be/,
+    );
+  });
+
+  test('names the heads and models that it knows where it meets another', () => {
+    expect(message({ ...energy, architectures: ['ConsistencyTransformer'] })).toBe(
+      'config.json names the architecture "ConsistencyTransformer", which is not known here; known are ' +
+        'EnergyTransformer, FlowTransformer, DiffusionTransformer, Autoencoder, LlamaForCausalLM.',
+    );
   });
 });
 

@@ -5,19 +5,40 @@ import { z } from 'zod';
 import { CalmError } from '../errors.js';
 import { type BackboneConfig, backboneConfig, backboneSchema } from './config-backbone.js';
 import { parseFields, requireSilu } from './config-fields.js';
+import { DEFAULT_HEAD_STEPS } from './head-schedule.js';
 
 export type { BackboneConfig, Llama3RopeScaling } from './config-backbone.js';
 
-/** CALM with the energy head (upstream: EnergyTransformer). */
-export interface CalmEnergyConfig extends BackboneConfig {
-  readonly architecture: 'calm-energy';
+/** What all CALMs have, whatever their head. */
+interface CalmSizes extends BackboneConfig {
   /** Tokens a chunk, K (`patch_size`). */
   readonly chunkSize: number;
   readonly latentSize: number;
-  readonly noiseSize: number;
   /** Residual blocks of the head (`num_mlp_layers`). */
   readonly headBlocks: number;
 }
+
+/** CALM with the energy head (upstream: EnergyTransformer). */
+export interface CalmEnergyConfig extends CalmSizes {
+  readonly architecture: 'calm-energy';
+  readonly noiseSize: number;
+}
+
+/** CALM with the flow head (upstream: FlowTransformer). */
+export interface CalmFlowConfig extends CalmSizes {
+  readonly architecture: 'calm-flow';
+  /** Midpoint steps of the integration; each asks the network twice. */
+  readonly headSteps: number;
+}
+
+/** CALM with the diffusion head (upstream: DiffusionTransformer). */
+export interface CalmDiffusionConfig extends CalmSizes {
+  readonly architecture: 'calm-diffusion';
+  /** Respaced sampling steps. */
+  readonly headSteps: number;
+}
+
+export type CalmConfig = CalmEnergyConfig | CalmFlowConfig | CalmDiffusionConfig;
 
 /** The token baseline: LlamaForCausalLM. */
 export interface LlamaConfig extends BackboneConfig {
@@ -38,16 +59,17 @@ export interface AutoencoderConfig {
   readonly mlpBias: boolean;
 }
 
-export type CheckpointConfig = CalmEnergyConfig | LlamaConfig | AutoencoderConfig;
+export type CheckpointConfig = CalmConfig | LlamaConfig | AutoencoderConfig;
 
 const count = z.int().positive();
 
 const calmSchema = backboneSchema.extend({
   patch_size: count,
   latent_size: count,
-  noise_size: count,
   num_mlp_layers: count,
 });
+
+const energySchema = calmSchema.extend({ noise_size: count });
 
 const autoencoderSchema = z.looseObject({
   hidden_size: count,
@@ -67,7 +89,7 @@ const identitySchema = z.looseObject({
   model_type: z.string().nullish(),
 });
 
-type Architecture = CheckpointConfig['architecture'] | 'calm-flow' | 'calm-diffusion';
+type Architecture = CheckpointConfig['architecture'];
 
 const architecturesByClass: ReadonlyMap<string, Architecture> = new Map([
   ['EnergyTransformer', 'calm-energy'],
@@ -87,8 +109,7 @@ const architecturesByModelType: ReadonlyMap<string, Architecture> = new Map([
 
 /**
  * Reads `<dir>/config.json`.
- * @throws CalmError bad_checkpoint where the file is missing, is no JSON, lacks a field or contradicts itself;
- *   unsupported for a CALM with another head than the energy head.
+ * @throws CalmError bad_checkpoint where the file is missing, is no JSON, lacks a field or contradicts itself.
  */
 export function readCheckpointConfig(dir: string): CheckpointConfig {
   const file = join(dir, 'config.json');
@@ -119,15 +140,16 @@ export function readCheckpointConfig(dir: string): CheckpointConfig {
 export function parseCheckpointConfig(json: unknown, file: string): CheckpointConfig {
   switch (architectureOf(json, file)) {
     case 'calm-energy': {
-      const fields = parseFields(calmSchema, json, file);
-      return {
-        architecture: 'calm-energy',
-        ...backboneConfig(fields, file),
-        chunkSize: fields.patch_size,
-        latentSize: fields.latent_size,
-        noiseSize: fields.noise_size,
-        headBlocks: fields.num_mlp_layers,
-      };
+      const fields = parseFields(energySchema, json, file);
+      return { architecture: 'calm-energy', ...calmSizes(fields, file), noiseSize: fields.noise_size };
+    }
+    case 'calm-flow': {
+      const sizes = calmSizes(parseFields(calmSchema, json, file), file);
+      return { architecture: 'calm-flow', ...sizes, headSteps: DEFAULT_HEAD_STEPS.flow };
+    }
+    case 'calm-diffusion': {
+      const sizes = calmSizes(parseFields(calmSchema, json, file), file);
+      return { architecture: 'calm-diffusion', ...sizes, headSteps: DEFAULT_HEAD_STEPS.diffusion };
     }
     case 'llama':
       return { architecture: 'llama', ...backboneConfig(parseFields(backboneSchema, json, file), file) };
@@ -147,13 +169,27 @@ export function parseCheckpointConfig(json: unknown, file: string): CheckpointCo
         mlpBias: fields.mlp_bias ?? false,
       };
     }
+  }
+}
+
+function calmSizes(fields: z.infer<typeof calmSchema>, file: string): CalmSizes {
+  return {
+    ...backboneConfig(fields, file),
+    chunkSize: fields.patch_size,
+    latentSize: fields.latent_size,
+    headBlocks: fields.num_mlp_layers,
+  };
+}
+
+/** Random numbers that one candidate takes. */
+export function noiseSizeOf(config: CalmConfig): number {
+  switch (config.architecture) {
+    case 'calm-energy':
+      return config.noiseSize;
     case 'calm-flow':
+      return config.latentSize;
     case 'calm-diffusion':
-      throw new CalmError(
-        'unsupported',
-        `${file} describes a CALM with a flow or diffusion head; this version serves the energy head ` +
-          '(EnergyTransformer) only.',
-      );
+      return config.headSteps * config.latentSize;
   }
 }
 

@@ -135,7 +135,7 @@ describe('a package', () => {
       activation_type: 'fp32',
       tokenizer: null,
       training_flops: 1.5e18,
-      head: { kind: 'energy', noise_size: 8, latent_size: 16 },
+      head: { kind: 'energy', noise: 'uniform', noise_size: 8, latent_size: 16 },
       backbone: { hidden_size: 64, layers: 3, heads: 4, kv_heads: 4, head_size: 16, max_positions: 64 },
     });
     expect(JSON.parse(read('generation_config.json'))).toEqual({
@@ -145,6 +145,21 @@ describe('a package', () => {
     });
     expect(read('README.md')).toMatch(
       /# small[\s\S]*\| attention \| int8, blocks of 64, \w+ \| 6 \| [\d,]+ \| 0\.\d\d % \|/,
+    );
+  });
+
+  test.each([
+    ['flow-k4', undefined, { kind: 'flow', noise: 'normal', noise_size: 16, latent_size: 16, steps: 10 }],
+    ['flow-k4', 4, { kind: 'flow', noise: 'normal', noise_size: 16, latent_size: 16, steps: 4 }],
+    ['diffusion-k4', 25, { kind: 'diffusion', noise: 'normal', noise_size: 400, latent_size: 16, steps: 25 }],
+  ])('of %s in %s steps says what its head is and takes', (name, headSteps, head) => {
+    const inside = { checkpoint: goldenFolder(name, 'checkpoint'), autoencoder: undefined };
+    const { manifest } = convert('head', { ...inside, headSteps, force: true });
+    expect(manifest).toMatchObject({ head });
+    const card = readFileSync(join(outFolder('head'), 'README.md'), 'utf8');
+    expect(card).toMatch(new RegExp(`\\| Head \\| ${head.kind}, 2 blocks, latent 16, ${head.steps} `));
+    expect(card).toContain(
+      `${name === 'flow-k4' ? 'FlowTransformer' : 'DiffusionTransformer'} in checkpoint`,
     );
   });
 
@@ -222,6 +237,45 @@ describe('a checkpoint that does not fit is refused in one sentence', () => {
     expect(code).toBe('bad_checkpoint');
     expect(message).toBe(
       `${copy}: the tensor embed_proj.0.weight has the shape [128, 128], but config.json asks for [128, 256].`,
+    );
+  });
+
+  test.each([
+    ['flow-k4', 'generative_head.net.input_proj.weight', '[64, 16]'],
+    ['flow-k4', 'generative_head.net.time_embed.mlp.0.weight', '[64, 256]'],
+    ['diffusion-k4', 'generative_head.net.res_blocks.1.adaLN_modulation.1.bias', '[192]'],
+    ['diffusion-k4', 'generative_head.net.final_layer.linear.weight', '[32, 64]'],
+  ])('%s: %s is missing', (name, tensor, shape) => {
+    const source = goldenFolder(name, 'checkpoint');
+    const copy = changed(source, tensors => tensors.delete(tensor));
+    const { code, message, param } = failure({ checkpoint: copy, autoencoder: undefined });
+    expect([code, param]).toEqual(['bad_checkpoint', tensor]);
+    expect(message).toBe(`${copy}: the tensor ${tensor} of shape ${shape} is missing from the weights.`);
+  });
+
+  test('the head is of another kind than the configuration says', () => {
+    const flow = goldenFolder('flow-k4', 'checkpoint');
+    const asDiffusion = changed(flow, () => {}, { architectures: ['DiffusionTransformer'] });
+    expect(failure({ checkpoint: asDiffusion, autoencoder: undefined }).message).toBe(
+      `${asDiffusion}: the tensor generative_head.net.final_layer.linear.weight has the shape [16, 64], but config.json asks for [32, 64].`,
+    );
+    const asEnergy = changed(flow, () => {}, { architectures: ['EnergyTransformer'] });
+    expect(failure({ checkpoint: asEnergy, autoencoder: undefined }).message).toMatch(
+      /: the tensor mlp_generator\.\S+ of shape \S+ \S+ is missing from the weights\.$/,
+    );
+    const deeper = changed(flow, () => {}, { num_mlp_layers: 3 });
+    expect(failure({ checkpoint: deeper, autoencoder: undefined }).message).toContain('res_blocks.2.');
+  });
+
+  test('steps that a head does not have', () => {
+    const stepsOf = (name: string, headSteps: number): string =>
+      failure({ checkpoint: goldenFolder(name, 'checkpoint'), autoencoder: undefined, headSteps }).message;
+    expect(stepsOf('flow-k4', 501)).toBe(
+      '--head-steps 501 is no number of steps for a flow head; give one from 1 to 500.',
+    );
+    expect(stepsOf('diffusion-k4', 1)).toContain('for a diffusion head; give one from 2 to 1000.');
+    expect(stepsOf('energy-k4', 4)).toBe(
+      '--head-steps is for CALMs with a flow or diffusion head, and this is a calm-energy model; leave it out.',
     );
   });
 

@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { CalmError } from '../errors.js';
 import type { TensorSource } from './checkpoint.js';
-import type { CalmEnergyConfig } from './config.js';
+import type { CalmConfig } from './config.js';
 import { readGenerationDefaults } from './generation-defaults.js';
+import { withHeadSteps } from './head-steps.js';
 import { openCheckpoint } from './hugging-face.js';
 import { type AutoencoderSource, type Model, readCalmModel, readLlamaModel } from './model.js';
 import { resolveTokenizer } from './tokenizer-files.js';
@@ -27,11 +28,21 @@ export interface ConvertOptions {
   readonly tokenizer?: string | undefined;
   /** Name of the model; the target folder's by default. */
   readonly name?: string | undefined;
+  /** Steps of a flow or diffusion head; upstream's by default. */
+  readonly headSteps?: number | undefined;
   /** Replace an existing target. */
   readonly force?: boolean | undefined;
   /** A Markdown file that stands in front of the model card. */
   readonly card?: string | undefined;
 }
+
+/** Upstream's classes. */
+const CLASS_NAMES = {
+  'calm-energy': 'EnergyTransformer',
+  'calm-flow': 'FlowTransformer',
+  'calm-diffusion': 'DiffusionTransformer',
+  llama: 'LlamaForCausalLM',
+} as const;
 
 export interface ConvertReport extends WriteReport {
   readonly out: string;
@@ -50,8 +61,9 @@ export function convertCheckpoint(
   const activations = activationType(options);
   const opened: TensorSource[] = [];
   try {
-    const { config, tensors } = openCheckpoint(options.checkpoint);
+    const { config: given, tensors } = openCheckpoint(options.checkpoint);
     opened.push(tensors);
+    const config = withHeadSteps(given, options.headSteps);
     const model = readModel(options, config, tensors, opened);
     const tokenizer = resolveTokenizer(options.checkpoint, options.tokenizer);
     if (tokenizer !== null) requireFit(tokenizer.specialTokens, model.config.vocabSize);
@@ -60,7 +72,7 @@ export function convertCheckpoint(
       {
         out: options.out,
         name: options.name ?? basename(resolve(options.out)),
-        source: `${model.kind === 'calm' ? 'EnergyTransformer' : 'LlamaForCausalLM'} in ${basename(resolve(options.checkpoint))}`,
+        source: `${CLASS_NAMES[model.config.architecture]} in ${basename(resolve(options.checkpoint))}`,
         weights: options.weights,
         activations,
         replace: options.force ?? false,
@@ -105,7 +117,9 @@ function readModel(
   switch (config.architecture) {
     case 'llama':
       return readLlamaModel(config, tensors, options.checkpoint);
-    case 'calm-energy': {
+    case 'calm-energy':
+    case 'calm-flow':
+    case 'calm-diffusion': {
       const autoencoder = openAutoencoder(options, config, tensors, opened);
       return readCalmModel(config, tensors, options.checkpoint, autoencoder);
     }
@@ -119,7 +133,7 @@ function readModel(
 
 function openAutoencoder(
   options: ConvertOptions,
-  calm: CalmEnergyConfig,
+  calm: CalmConfig,
   calmTensors: TensorSource,
   opened: TensorSource[],
 ): AutoencoderSource {

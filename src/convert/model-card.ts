@@ -1,4 +1,5 @@
 /** README.md of a package: what is in it, in words and tables. */
+import type { CalmConfig } from './config.js';
 import type { Model } from './model.js';
 import type { ManifestFields } from './package-writer.js';
 import type { KindSummary } from './quantization-summary.js';
@@ -44,7 +45,7 @@ function facts(model: Model, fields: ManifestFields, weightBytes: number): strin
   if (model.kind === 'calm') {
     const { config, autoencoderConfig } = model;
     rows.push(
-      ['Head', `energy, ${config.headBlocks} blocks, noise ${config.noiseSize}, latent ${config.latentSize}`],
+      ['Head', headText(config)],
       [
         'Autoencoder',
         `hidden size ${autoencoderConfig.hiddenSize}, MLP ${autoencoderConfig.intermediateSize}`,
@@ -61,6 +62,18 @@ function facts(model: Model, fields: ManifestFields, weightBytes: number): strin
     ],
   );
   return rows;
+}
+
+function headText(config: CalmConfig): string {
+  const sizes = `${config.headBlocks} blocks, latent ${config.latentSize}`;
+  switch (config.architecture) {
+    case 'calm-energy':
+      return `energy, ${sizes}, noise ${config.noiseSize}`;
+    case 'calm-flow':
+      return `flow, ${sizes}, ${config.headSteps} midpoint steps`;
+    case 'calm-diffusion':
+      return `diffusion, ${sizes}, ${config.headSteps} steps`;
+  }
 }
 
 function storageText({ weight_type }: ManifestFields): string {

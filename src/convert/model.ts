@@ -2,7 +2,7 @@
 import { CalmError } from '../errors.js';
 import type { GraphName } from '../runtime/manifest.js';
 import type { TensorSource } from './checkpoint.js';
-import type { AutoencoderConfig, CalmEnergyConfig, LlamaConfig } from './config.js';
+import type { AutoencoderConfig, CalmConfig, LlamaConfig } from './config.js';
 import { buildCalmGraphs, type CalmModelParts } from './graphs/calm-graphs.js';
 import { buildTokenGraphs } from './graphs/token-graphs.js';
 import type { GraphBuilder } from './onnx/graph-builder.js';
@@ -33,7 +33,7 @@ export interface AutoencoderSource {
  * @throws CalmError bad_checkpoint where tensors do not fit or the two parts do not belong together.
  */
 export function readCalmModel(
-  config: CalmEnergyConfig,
+  config: CalmConfig,
   source: TensorSource,
   folder: string,
   autoencoder: AutoencoderSource,

@@ -27,3 +27,13 @@ test('random matrices are of a size that keeps activations near 1, and no two ar
   expect(values).not.toEqual(second!.down.weight.read(0, 8));
   expect(first!.down.weight.read(4, 8)).toEqual(values.subarray(values.length / 2));
 });
+
+test.each(['flow', 'diffusion'] as const)('a CALM shape may have a %s head', head => {
+  const model = synthModel('calm-m', head, 7);
+  if (model.kind !== 'calm' || model.parameters.head.kind === 'energy') throw new Error('another head');
+  const { kind, steps, net } = model.parameters.head;
+  expect([kind, steps, net.blocks.length]).toEqual([head, 7, 4]);
+  expect(net.times.weight.rows).toBe(head === 'flow' ? 14 : 7);
+  expect(net.modulation.weight.rows).toBe(14 * 1024);
+  expect(() => synthModel('transformer-s', head)).toThrow(`--head ${head} is for CALMs`);
+});

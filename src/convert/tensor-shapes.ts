@@ -1,5 +1,13 @@
 /** Names and shapes of all tensors of a checkpoint, as PyTorch stores them, from its configuration. */
-import type { AutoencoderConfig, BackboneConfig, CalmEnergyConfig, LlamaConfig } from './config.js';
+import type {
+  AutoencoderConfig,
+  BackboneConfig,
+  CalmConfig,
+  CalmEnergyConfig,
+  LlamaConfig,
+} from './config.js';
+
+import { TIME_FEATURES } from './weights/denoiser-parameters.js';
 
 export type TensorShapes = readonly (readonly [name: string, shape: readonly number[]])[];
 
@@ -46,9 +54,20 @@ function backboneTensors(prefix: string, config: BackboneConfig): TensorShapes {
   ];
 }
 
-/** All tensors of a CALM with the energy head but its autoencoder's. */
-export function calmTensors(config: CalmEnergyConfig): TensorShapes {
-  const { hiddenSize: hidden, chunkSize, noiseSize, latentSize, headBlocks } = config;
+/** All tensors of a CALM but its autoencoder's. */
+export function calmTensors(config: CalmConfig): TensorShapes {
+  const { hiddenSize: hidden, chunkSize } = config;
+  return [
+    ...backboneTensors('transformer.', config),
+    ...linear('embed_proj.0', 2 * hidden, chunkSize * hidden, true),
+    ...linear('embed_proj.2', hidden, 2 * hidden, true),
+    ...layerNorm('embed_proj.3', hidden),
+    ...(config.architecture === 'calm-energy' ? energyHeadTensors(config) : denoiserTensors(config)),
+  ];
+}
+
+function energyHeadTensors(config: CalmEnergyConfig): TensorShapes {
+  const { hiddenSize: hidden, noiseSize, latentSize, headBlocks } = config;
   const head = 'mlp_generator.';
   const blocks = Array.from({ length: headBlocks }, (_, index): TensorShapes => {
     const name = `${head}mlp_blocks.${index}`;
@@ -61,10 +80,6 @@ export function calmTensors(config: CalmEnergyConfig): TensorShapes {
     ];
   });
   return [
-    ...backboneTensors('transformer.', config),
-    ...linear('embed_proj.0', 2 * hidden, chunkSize * hidden, true),
-    ...linear('embed_proj.2', hidden, 2 * hidden, true),
-    ...layerNorm('embed_proj.3', hidden),
     ...linear(`${head}noise_embd`, hidden, noiseSize, true),
     ...layerNorm(`${head}norm_noise`, hidden),
     ...linear(`${head}hidden_embd`, hidden, hidden, true),
@@ -73,6 +88,31 @@ export function calmTensors(config: CalmEnergyConfig): TensorShapes {
     ...layerNorm(`${head}final_layer.in_ln`, hidden),
     ...linear(`${head}final_layer.linears.0`, hidden, hidden, true),
     ...linear(`${head}final_layer.linears.2`, latentSize, hidden, true),
+  ];
+}
+
+/** The network of a flow head, or of a diffusion head, whose answer has a second half. */
+function denoiserTensors(config: CalmConfig): TensorShapes {
+  const { hiddenSize: hidden, latentSize, headBlocks } = config;
+  const net = 'generative_head.net.';
+  const blocks = Array.from({ length: headBlocks }, (_, index): TensorShapes => {
+    const name = `${net}res_blocks.${index}`;
+    return [
+      ...layerNorm(`${name}.in_ln`, hidden),
+      ...linear(`${name}.mlp.0`, hidden, hidden, true),
+      ...linear(`${name}.mlp.2`, hidden, hidden, true),
+      ...linear(`${name}.adaLN_modulation.1`, 3 * hidden, hidden, true),
+    ];
+  });
+  const outputs = config.architecture === 'calm-diffusion' ? 2 * latentSize : latentSize;
+  return [
+    ...linear(`${net}time_embed.mlp.0`, hidden, TIME_FEATURES, true),
+    ...linear(`${net}time_embed.mlp.2`, hidden, hidden, true),
+    ...linear(`${net}cond_embed`, hidden, hidden, true),
+    ...linear(`${net}input_proj`, hidden, latentSize, true),
+    ...blocks.flat(),
+    ...linear(`${net}final_layer.adaLN_modulation.1`, 2 * hidden, hidden, true),
+    ...linear(`${net}final_layer.linear`, outputs, hidden, true),
   ];
 }
 

@@ -1,6 +1,6 @@
 /** The way from a model's parameters to a package, shared by `calm convert` and `calm synth`. */
 import type { GenerationDefaults, Manifest } from '../runtime/manifest.js';
-import type { BackboneConfig } from './config.js';
+import { type BackboneConfig, type CalmConfig, noiseSizeOf } from './config.js';
 import { buildGraphs, countElements, type Model } from './model.js';
 import { modelCard } from './model-card.js';
 import { DATA_FILE, type ManifestFields, PackageWriter, TOKENIZER_FILE } from './package-writer.js';
@@ -98,9 +98,19 @@ function describe(model: Model, options: WriteOptions): ManifestFields {
     training_flops: model.config.trainingFlops,
   };
   if (model.kind === 'token') return { kind: 'token', chunk_size: 1, ...shared };
-  const { chunkSize, noiseSize, latentSize } = model.config;
-  const head = { kind: 'energy' as const, noise_size: noiseSize, latent_size: latentSize };
-  return { kind: 'calm', chunk_size: chunkSize, head, ...shared };
+  return { kind: 'calm', chunk_size: model.config.chunkSize, head: headFields(model.config), ...shared };
+}
+
+function headFields(config: CalmConfig): Extract<ManifestFields, { kind: 'calm' }>['head'] {
+  const sizes = { noise_size: noiseSizeOf(config), latent_size: config.latentSize };
+  switch (config.architecture) {
+    case 'calm-energy':
+      return { kind: 'energy', noise: 'uniform', ...sizes };
+    case 'calm-flow':
+      return { kind: 'flow', noise: 'normal', ...sizes, steps: config.headSteps };
+    case 'calm-diffusion':
+      return { kind: 'diffusion', noise: 'normal', ...sizes, steps: config.headSteps };
+  }
 }
 
 function describeTokenizer({ pattern, specialTokens, chatTemplate }: PackageTokenizer) {

@@ -2,9 +2,9 @@
 import { CandidateDraw } from '../runtime/calm-model-draw.js';
 import type { CacheSize } from '../runtime/kv-cache.js';
 import type { CalmManifest } from '../runtime/manifest.js';
+import { type NoiseSource, noiseSourceOf } from '../runtime/noise-source.js';
 import { type Closable, HandleStack } from '../runtime/ort/handle.js';
 import type { PackageSessions } from '../runtime/ort/package-sessions.js';
-import { fillNoise } from '../sampler/noise.js';
 import { BlockCache } from './block-cache.js';
 import type { BlockModel, ChunkFeed, NodeQuery } from './block-model.js';
 import type { Block } from './blocks.js';
@@ -16,6 +16,7 @@ export class CalmBlockModel implements BlockModel {
   readonly rowCount: number;
   readonly #seed: number;
   readonly #noiseSize: number;
+  readonly #fillNoise: NoiseSource;
   readonly #cache: BlockCache;
   readonly #textDraw: CandidateDraw;
   readonly #fedDraw: CandidateDraw;
@@ -29,6 +30,7 @@ export class CalmBlockModel implements BlockModel {
     this.rowCount = size.slots;
     this.#seed = seed;
     this.#noiseSize = manifest.head.noise_size;
+    this.#fillNoise = noiseSourceOf(manifest);
     try {
       this.#cache = own(new BlockCache(sessions, manifest, size, size.contextChunks));
       this.#textDraw = own(new CandidateDraw(sessions, manifest, this.#cache.textStates, false));
@@ -70,7 +72,7 @@ export class CalmBlockModel implements BlockModel {
       const batch = wanted.slice(from, from + draw.capacity);
       for (const [slot, { query, candidate }] of batch.entries()) {
         draw.setRow(slot, query.state);
-        fillNoise(draw.noise, slot * this.#noiseSize, this.#noiseSize, {
+        this.#fillNoise(draw.noise, slot * this.#noiseSize, this.#noiseSize, {
           seed: this.#seed,
           choice: query.node,
           step: query.block,

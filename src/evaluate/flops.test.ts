@@ -29,15 +29,14 @@ function paperShape(name: SynthShape): ModelShape {
     vocabSize: config.vocabSize,
   };
   if (config.architecture === 'llama') return { kind: 'token', backbone };
-  const { chunkSize, latentSize, noiseSize, headBlocks } = config;
+  const { chunkSize, latentSize, noiseSize, headBlocks: blocks } = config;
   const { hiddenSize, intermediateSize, decoderLayers: layers } = PAPER_AUTOENCODER;
   return {
     kind: 'calm',
     backbone,
     chunkSize,
     latentSize,
-    noiseSize,
-    headBlocks,
+    head: { kind: 'energy', blocks, noiseSize },
     decoder: { hiddenSize, intermediateSize, layers },
   };
 }
@@ -71,6 +70,19 @@ it.each(['calm-m', 'transformer-s'] as const)('says of %s where they go', name =
   }
 });
 
+it('counts what flow and diffusion heads do once a step, and for each candidate', () => {
+  const shape = paperShape('calm-m');
+  if (shape.kind !== 'calm') throw new Error('expected a CALM');
+  const h = 1024;
+  const flow = stepFlops({ ...shape, head: { kind: 'flow', blocks: 4, evaluations: 20 } }, 1);
+  expect(flow.headOnce).toBe(2 * (h * h + 20 * 14 * h * h));
+  expect(flow.headPerCandidate).toBe(2 * 20 * (8 * h * h + 2 * 128 * h));
+  const diffusion = stepFlops({ ...shape, head: { kind: 'diffusion', blocks: 4, evaluations: 100 } }, 1);
+  expect(diffusion.headOnce).toBe(2 * (h * h + 100 * 14 * h * h));
+  expect(diffusion.headPerCandidate).toBe(2 * 100 * (8 * h * h + 3 * 128 * h));
+  expect(diffusion.backbone).toBe(stepFlops(shape, 1).backbone);
+});
+
 it('counts what 200 candidates cost', () => {
   const shape = paperShape('calm-m');
   const cost = (candidates: number) => flopsPerToken(shape, { contextSteps: 2048, candidates });
@@ -102,10 +114,16 @@ describe.each(['fp32', 'int8', 'int4'] as const)('a package in %s', weights => {
       },
       chunkSize: 4,
       latentSize: 16,
-      noiseSize: 8,
-      headBlocks: 2,
+      head: { kind: 'energy', blocks: 2, noiseSize: 8 },
       decoder: { hiddenSize: 48, intermediateSize: 112, layers: 2 },
     });
+  });
+
+  it.each([
+    ['flow-k4', { kind: 'flow', blocks: 2, evaluations: 20 }],
+    ['diffusion-k4', { kind: 'diffusion', blocks: 2, evaluations: 100 }],
+  ] as const)('of %s knows its head', (name, head) => {
+    expect(open(name)).toMatchObject({ head, latentSize: 16 });
   });
 
   it('of a token model has the shape of its checkpoint', () => {

@@ -21,15 +21,20 @@ export interface TokenShape {
   readonly backbone: BackboneShape;
 }
 
-/** Sizes of a CALM with an energy head. */
+/** Sizes of a CALM's head. */
+export type HeadShape =
+  | { readonly kind: 'energy'; readonly blocks: number; readonly noiseSize: number }
+  /** `evaluations`: how often a candidate asks the network. */
+  | { readonly kind: 'flow' | 'diffusion'; readonly blocks: number; readonly evaluations: number };
+
+/** Sizes of a CALM. */
 export interface CalmShape {
   readonly kind: 'calm';
   readonly backbone: BackboneShape;
   /** Tokens a chunk, K. */
   readonly chunkSize: number;
   readonly latentSize: number;
-  readonly noiseSize: number;
-  readonly headBlocks: number;
+  readonly head: HeadShape;
   /** Of its MLP layers, the first half sees one vector a chunk, the rest one a token. */
   readonly decoder: {
     readonly hiddenSize: number;
@@ -68,14 +73,35 @@ export function stepFlops(shape: ModelShape, contextSteps: number): StepFlops {
       decoderPerCandidate: 0,
     };
   }
-  const { chunkSize, latentSize, noiseSize, headBlocks } = shape;
+  const { chunkSize } = shape;
   const input = chunkSize * h * 2 * h + 2 * h * h;
   return {
     backbone: 2 * (layers * layer + input),
     attention,
-    headOnce: 2 * (h * h + headBlocks * h * h),
-    headPerCandidate: 2 * (noiseSize * h + headBlocks * 5 * h * h + h * h + h * latentSize),
+    ...headFlops(shape),
     decoderPerCandidate: decoderFlops(shape),
+  };
+}
+
+function headFlops({
+  head,
+  latentSize,
+  backbone,
+}: CalmShape): Pick<StepFlops, 'headOnce' | 'headPerCandidate'> {
+  const h = backbone.hiddenSize;
+  const { blocks } = head;
+  if (head.kind === 'energy') {
+    return {
+      headOnce: 2 * (h * h + blocks * h * h),
+      headPerCandidate: 2 * (head.noiseSize * h + blocks * 5 * h * h + h * h + h * latentSize),
+    };
+  }
+  // Three modulations a block and two of the final layer; a diffusion's answer has a second half, its spread.
+  const modulations = 3 * blocks + 2;
+  const answer = head.kind === 'diffusion' ? 2 * latentSize : latentSize;
+  return {
+    headOnce: 2 * (h * h + head.evaluations * modulations * h * h),
+    headPerCandidate: 2 * head.evaluations * (latentSize * h + 2 * blocks * h * h + h * answer),
   };
 }
 

@@ -1,5 +1,4 @@
 /** A CALM behind the engine's LanguageModel: prefill, one fused step for all rows, then further candidates. */
-import type { fillNoise } from '../sampler/noise.js';
 import { RowDecision } from './calm-model-decision.js';
 import { Decode } from './calm-model-decode.js';
 import { CandidateDraw } from './calm-model-draw.js';
@@ -11,13 +10,11 @@ import { Prefill } from './kv-cache-prefill.js';
 import type { RowMemory } from './kv-cache-rows.js';
 import type { CalmManifest } from './manifest.js';
 import type { DecodeRow, LanguageModel, RowOutcome, StepOutcome, StepPlan } from './model.js';
+import type { NoiseSource } from './noise-source.js';
 import { activationElementType } from './ort/graph-contract.js';
 import { type Closable, HandleStack } from './ort/handle.js';
 import type { PackageSessions } from './ort/package-sessions.js';
 import { TensorBuffer } from './ort/tensor-buffer.js';
-
-/** Writes the noise of one candidate, `size` numbers in [-0.5, 0.5), to `out[offset .. offset + size)`. */
-export type NoiseSource = typeof fillNoise;
 
 /** Which graphs run, and on what noise. All graphs draw from the same law; where their bits differ, a model stays with one of them. */
 export interface CalmModelOptions {

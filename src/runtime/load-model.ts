@@ -1,11 +1,11 @@
 /** From a model package to a model that the engine can run. */
-import { fillNoise } from '../sampler/noise.js';
 import { DEFAULT_EXACT_DRAW_LIMIT } from '../sampler/start-decision.js';
-import { CalmModel, type NoiseSource } from './calm-model.js';
+import { CalmModel } from './calm-model.js';
 import { chooseDevice, type DeviceRequest } from './device.js';
 import { type CacheOptions, cacheSize } from './kv-cache.js';
 import type { GraphName } from './manifest.js';
 import type { LanguageModel } from './model.js';
+import { type NoiseSource, noiseSourceOf } from './noise-source.js';
 import type { ModelPackage } from './open-package.js';
 import type { OrtEnvironment } from './ort/environment.js';
 import type { Device } from './ort/memory.js';
@@ -88,7 +88,7 @@ function prepareLoad(environment: OrtEnvironment, source: ModelPackage, options:
   const split = options.split ?? false;
   // Every session on a device holds its own copy of its weights, so there the fused step would double the backbone's.
   const graphs = { fusedStep: !split && device === 'cpu', splitDraw: split };
-  const noise = options.noise ?? fillNoise;
+  const noise = options.noise ?? noiseSourceOf(manifest);
   const exactDrawLimit = options.exactDrawLimit ?? DEFAULT_EXACT_DRAW_LIMIT;
   const { drawsPerStep } = options;
   return {

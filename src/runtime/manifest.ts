@@ -36,11 +36,24 @@ const backboneSchema = z.strictObject({
   max_positions: count,
 });
 
-const headSchema = z.strictObject({
-  kind: z.literal('energy'),
+const headSizes = {
+  /** Random numbers that one candidate takes. */
   noise_size: count,
   latent_size: count,
-});
+};
+const sampledHeadFields = {
+  /** The law of the noise: uniform in [-0.5, 0.5), or standard normal. */
+  noise: z.literal('normal'),
+  ...headSizes,
+  /** Midpoint steps of a flow, respaced steps of a diffusion; all of them are inside the graphs. */
+  steps: count,
+};
+
+const headSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('energy'), noise: z.literal('uniform').default('uniform'), ...headSizes }),
+  z.strictObject({ kind: z.literal('flow'), ...sampledHeadFields }),
+  z.strictObject({ kind: z.literal('diffusion'), ...sampledHeadFields }),
+]);
 
 const tokenizerSchema = z.strictObject({
   /** tiktoken ranks: a line for each token, base64 bytes and rank. */

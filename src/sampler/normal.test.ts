@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { fillNormals } from './normal.js';
+import { fillNormalNoise, fillNormals } from './normal.js';
 
 const count = 200_000;
 const numbers = new Float32Array(count);
@@ -37,4 +37,25 @@ it('is a function of its key and nothing else', () => {
   expect(fill(7, 3, { seed: 2, step: 5 })).toEqual(whole.slice(0, 7));
   expect(fill(11, 0, { seed: 3, step: 5 })).not.toEqual(whole);
   expect(fill(11, 0, { seed: 2, step: 6 })).not.toEqual(whole);
+});
+
+it('gives each candidate noise of its own, of the same law', () => {
+  const key = { seed: 2, choice: 1, step: 5, candidate: 3 };
+  const noise = (changes: Partial<typeof key>, size = 12) => {
+    const out = new Float32Array(size);
+    fillNormalNoise(out, 0, size, { ...key, ...changes });
+    return [...out];
+  };
+  const others = [{ seed: 3 }, { choice: 0 }, { step: 4 }, { candidate: 2 }].map(change =>
+    noise(change).join(),
+  );
+  const shared = new Float32Array(12);
+  fillNormals(shared, 0, 12, { seed: 2, step: 5 });
+  expect(new Set([noise({}).join(), ...others, [...shared].join()]).size).toBe(6);
+  expect(noise({}, 7)).toEqual(noise({}).slice(0, 7));
+  // Of 200,000 numbers the mean's standard error is 0.0022 and the variance's 0.0032: five of them.
+  const many = noise({}, 200_000);
+  const variance = many.reduce((sum, x) => sum + x * x, 0) / many.length;
+  expect(Math.abs(many.reduce((sum, x) => sum + x, 0) / many.length)).toBeLessThan(0.011);
+  expect(Math.abs(variance - 1)).toBeLessThan(0.016);
 });

@@ -4,7 +4,7 @@
  */
 
 /** Uses of random numbers, each with its own key space. */
-export const RANDOM_DOMAIN = { noise: 0, uniform: 1, selection: 2, normal: 3 } as const;
+export const RANDOM_DOMAIN = { noise: 0, uniform: 1, selection: 2, normal: 3, normalNoise: 4 } as const;
 export type RandomDomain = (typeof RANDOM_DOMAIN)[keyof typeof RANDOM_DOMAIN];
 
 const SEED_HIGH_BITS = 21;

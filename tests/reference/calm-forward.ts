@@ -1,14 +1,16 @@
 /** CALM, its autoencoder and a token model in float64, written as upstream's PyTorch modules read. */
-import type { AutoencoderConfig, CalmEnergyConfig, LlamaConfig } from '../../src/convert/config.js';
+import type {
+  AutoencoderConfig,
+  CalmConfig,
+  CalmEnergyConfig,
+  LlamaConfig,
+} from '../../src/convert/config.js';
+import { diffusionLatent, flowLatent } from './denoiser-forward.js';
 import { add, concatenate, type Parameters, silu, times, type Vector } from './forward-layers.js';
 import { llamaHidden } from './llama-forward.js';
 
 /** Token ids, a whole number of chunks -> hidden state after each chunk (EnergyTransformer.forward). */
-export function calmHidden(
-  parameters: Parameters,
-  config: CalmEnergyConfig,
-  ids: readonly number[],
-): Vector[] {
+export function calmHidden(parameters: Parameters, config: CalmConfig, ids: readonly number[]): Vector[] {
   const { chunkSize, hiddenSize } = config;
   const inputs = Array.from({ length: ids.length / chunkSize }, (_, chunk) => {
     const tokens = ids.slice(chunk * chunkSize, (chunk + 1) * chunkSize);
@@ -19,8 +21,25 @@ export function calmHidden(
   return llamaHidden(parameters.below('transformer.'), config, inputs);
 }
 
-/** Hidden state and noise -> latent (MLPGenerator.sample). */
+/** Hidden state and noise -> latent. */
 export function headLatent(
+  parameters: Parameters,
+  config: CalmConfig,
+  hidden: Vector,
+  noise: Vector,
+): Vector {
+  switch (config.architecture) {
+    case 'calm-energy':
+      return energyLatent(parameters, config, hidden, noise);
+    case 'calm-flow':
+      return flowLatent(parameters, config, hidden, noise);
+    case 'calm-diffusion':
+      return diffusionLatent(parameters, config, hidden, noise);
+  }
+}
+
+/** MLPGenerator.sample. */
+function energyLatent(
   parameters: Parameters,
   config: CalmEnergyConfig,
   hidden: Vector,

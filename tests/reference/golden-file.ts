@@ -35,6 +35,14 @@ export class GoldenFile {
     return this.floats(tensor).subarray(index * size, (index + 1) * size);
   }
 
+  /** All noise of a position: one vector, or, of a diffusion, several one after the other. */
+  noise(position: number): Float64Array {
+    const [rows = 0, chunks = 0] = this.shape('noise');
+    const all = this.floats('noise');
+    const size = all.length / (rows * chunks);
+    return Float64Array.from(all.subarray(position * size, (position + 1) * size));
+  }
+
   close(): void {
     this.#file.close();
   }

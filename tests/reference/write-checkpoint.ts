@@ -72,14 +72,20 @@ export function huggingFaceConfig(config: CheckpointConfig): object {
     };
   }
   const scaling = config.ropeScaling;
-  const calm = config.architecture === 'calm-energy' && {
+  const calm = config.architecture !== 'llama' && {
     patch_size: config.chunkSize,
     latent_size: config.latentSize,
-    noise_size: config.noiseSize,
     num_mlp_layers: config.headBlocks,
+    ...(config.architecture === 'calm-energy' && { noise_size: config.noiseSize }),
+  };
+  const classes = {
+    'calm-energy': 'EnergyTransformer',
+    'calm-flow': 'FlowTransformer',
+    'calm-diffusion': 'DiffusionTransformer',
+    llama: 'LlamaForCausalLM',
   };
   return {
-    architectures: [calm ? 'EnergyTransformer' : 'LlamaForCausalLM'],
+    architectures: [classes[config.architecture]],
     hidden_size: config.hiddenSize,
     intermediate_size: config.intermediateSize,
     num_hidden_layers: config.layers,

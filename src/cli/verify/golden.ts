@@ -14,14 +14,14 @@ export interface GoldenIds {
   readonly ids: readonly number[];
 }
 
-/** B rows of S chunks of K tokens through every part of a CALM, and a text that the reference generated. */
+/** B rows of S chunks of K tokens through every part of a CALM. */
 export interface CalmGolden {
   readonly kind: 'calm';
   /** [B, S*K] */
   readonly inputIds: GoldenIds;
   /** [B, S, h] */
   readonly hidden: GoldenTensor;
-  /** [B, S, noise] */
+  /** [B, S, noise], or [B, S, vectors, l] where a head takes several: a diffusion's start and what its steps add. */
   readonly noise: GoldenTensor;
   /** [B, S, l] */
   readonly latent: GoldenTensor;
@@ -32,10 +32,18 @@ export interface CalmGolden {
   /** [B, S, l] each: the autoencoder's encoder on the input. */
   readonly mean: GoldenTensor;
   readonly logStd: GoldenTensor;
-  /** [1, P*K], [1, steps, noise], [1, steps*K]: one draw a step. */
-  readonly rolloutPrompt: GoldenIds;
-  readonly rolloutNoise: GoldenTensor;
-  readonly rolloutTokens: GoldenIds;
+  /** Null where none was recorded. */
+  readonly rollout: GoldenRollout | null;
+}
+
+/** A text that the reference generated, one draw a step. */
+export interface GoldenRollout {
+  /** [1, P*K] */
+  readonly prompt: GoldenIds;
+  /** [1, steps, noise] */
+  readonly noise: GoldenTensor;
+  /** [1, steps*K] */
+  readonly tokens: GoldenIds;
 }
 
 /** B rows of S tokens through a token model. */
@@ -74,9 +82,9 @@ export function readGolden(path: string): Golden {
       tokens: ids('tokens'),
       mean: tensor('ae_mean'),
       logStd: tensor('ae_log_std'),
-      rolloutPrompt: ids('rollout_prompt'),
-      rolloutNoise: tensor('rollout_noise'),
-      rolloutTokens: ids('rollout_tokens'),
+      rollout: file.names().some(name => name.startsWith('rollout_'))
+        ? { prompt: ids('rollout_prompt'), noise: tensor('rollout_noise'), tokens: ids('rollout_tokens') }
+        : null,
     };
   } finally {
     file.close();

@@ -1,21 +1,27 @@
-/** A whole text from recorded noise, one draw a chunk, the way the server generates: prefill, then step by step. */
+/** A whole text from given noise, one draw a chunk, the way the server generates: prefill, then step by step. */
 import type { CalmManifest } from '../../runtime/manifest.js';
-import type { CalmGolden } from './golden.js';
 import type { GraphRunner } from './graph-runner.js';
 
 /** Which graphs generate: the fused step, or backbone, head and decoder apart. */
 export type RolloutPath = 'fused' | 'split';
 
+/** Where a text begins, and the noise of its chunks. */
+export interface RolloutStart {
+  /** Whole chunks, at least one. */
+  readonly prompt: readonly number[];
+  /** What each chunk takes, one after the other. */
+  readonly noise: Float32Array;
+}
+
 /** The generated token ids. */
 export async function rollOut(
   runner: GraphRunner,
   manifest: CalmManifest,
-  golden: CalmGolden,
+  { prompt, noise: allNoise }: RolloutStart,
   path: RolloutPath,
 ): Promise<number[]> {
   const chunkSize = manifest.chunk_size;
-  const prompt = golden.rolloutPrompt.ids;
-  const [, stepCount = 0, noiseSize = 0] = golden.rolloutNoise.shape;
+  const noiseSize = manifest.head.noise_size;
   const prefilled = prompt.slice(0, -chunkSize);
   if (prefilled.length > 0) {
     await runner.run('backbone', {
@@ -25,9 +31,9 @@ export async function rollOut(
   }
   const generated: number[] = [];
   let chunk: readonly number[] = prompt.slice(-chunkSize);
-  for (let step = 0; step < stepCount; step += 1) {
+  for (let step = 0; step < allNoise.length / noiseSize; step += 1) {
     const position = prefilled.length / chunkSize + step;
-    const noise = golden.rolloutNoise.values.subarray(step * noiseSize, (step + 1) * noiseSize);
+    const noise = allNoise.subarray(step * noiseSize, (step + 1) * noiseSize);
     chunk = await nextChunk(runner, manifest, { path, chunk, position, noise });
     generated.push(...chunk);
   }

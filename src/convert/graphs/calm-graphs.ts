@@ -1,18 +1,18 @@
 /** The graphs of a CALM package; inputs and outputs as docs/model-package.md lists them. */
 import type { GraphName } from '../../runtime/manifest.js';
-import type { AutoencoderConfig, CalmEnergyConfig } from '../config.js';
+import { type AutoencoderConfig, type CalmConfig, noiseSizeOf } from '../config.js';
 import type { GraphBuilder } from '../onnx/graph-builder.js';
 import type { AutoencoderParameters } from '../weights/autoencoder-parameters.js';
 import type { CalmParameters } from '../weights/calm-parameters.js';
 import type { WeightStore } from '../weights/weight-store.js';
 import { addChunkLogits, addDecoderLogits, addEncoder, addTokens } from './autoencoder.js';
 import { addDecoderStack } from './backbone.js';
-import { addCandidates, addCondition } from './energy-head.js';
+import { addLatents } from './head.js';
 import { LayerGraph } from './layers.js';
 
 /** A CALM, ready to become graphs. */
 export interface CalmModelParts {
-  readonly config: CalmEnergyConfig;
+  readonly config: CalmConfig;
   readonly autoencoderConfig: AutoencoderConfig;
   readonly parameters: CalmParameters;
   readonly autoencoder: AutoencoderParameters;
@@ -77,13 +77,12 @@ function buildEncoder(layers: LayerGraph, parts: CalmModelParts): void {
 }
 
 function buildStep(layers: LayerGraph, parts: CalmModelParts): void {
-  const { chunkSize, hiddenSize, noiseSize } = parts.config;
+  const { chunkSize, hiddenSize } = parts.config;
   const inputIds = layers.graph.input('input_ids', 'int64', ['B', chunkSize]);
-  const noise = layers.float32Input('noise', ['B', noiseSize]);
+  const noise = layers.graph.input('noise', 'float32', ['B', noiseSizeOf(parts.config)]);
   const hidden = layers.reshape(addBackbone(layers, inputIds, parts), [-1, hiddenSize]);
   layers.graph.output('hidden', hidden, layers.float, ['B', hiddenSize]);
-  const { head } = parts.parameters;
-  const latent = addCandidates(layers, addCondition(layers, hidden, head), noise, head);
+  const latent = addLatents(layers, { hidden, row: null, noise }, parts.parameters.head);
   addTokensOf(layers, latent, parts, 'B');
 }
 
@@ -101,9 +100,8 @@ function addBackbone(layers: LayerGraph, inputIds: string, { config, parameters 
 function addCandidatesOfRows(layers: LayerGraph, { config, parameters }: CalmModelParts): string {
   const hidden = layers.graph.input('hidden', layers.float, ['B', config.hiddenSize]);
   const row = layers.graph.input('row', 'int64', ['N']);
-  const noise = layers.float32Input('noise', ['N', config.noiseSize]);
-  const condition = layers.graph.node('Gather', [addCondition(layers, hidden, parameters.head), row]);
-  return addCandidates(layers, condition, noise, parameters.head);
+  const noise = layers.graph.input('noise', 'float32', ['N', noiseSizeOf(config)]);
+  return addLatents(layers, { hidden, row, noise }, parameters.head);
 }
 
 /** Decodes latents to the graph's output `tokens`. */

@@ -1,12 +1,12 @@
 /** The energy head: noise and a hidden state to a latent (paper section 3.2, upstream's MLPGenerator). */
-import type { HeadParameters } from '../weights/calm-parameters.js';
+import type { EnergyHeadParameters } from '../weights/calm-parameters.js';
 import type { LayerGraph } from './layers.js';
 
 /**
  * What a candidate takes from the hidden state alone: hidden [B, h] -> [B, blocks * h], the y part of every block's
  * first linear. One row serves all candidates of that row.
  */
-export function addCondition(layers: LayerGraph, hidden: string, head: HeadParameters): string {
+export function addCondition(layers: LayerGraph, hidden: string, head: EnergyHeadParameters): string {
   const embedded = layers.linear(hidden, head.hiddenEmbedding);
   return layers.linear(layers.layerNorm(embedded, head.hiddenNorm), head.condition);
 }
@@ -16,7 +16,7 @@ export function addCandidates(
   layers: LayerGraph,
   condition: string,
   noise: string,
-  head: HeadParameters,
+  head: EnergyHeadParameters,
 ): string {
   const conditions = layers.split(condition, head.blocks.length);
   let x = layers.layerNorm(layers.linear(noise, head.noiseEmbedding), head.noiseNorm);

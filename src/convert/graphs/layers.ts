@@ -24,7 +24,10 @@ export class LayerGraph {
 
   /** Declares a float32 graph input and gives it in the activation type. */
   float32Input(name: string, shape: Dimensions): string {
-    const value = this.graph.input(name, 'float32', shape);
+    return this.fromFloat32(this.graph.input(name, 'float32', shape));
+  }
+
+  fromFloat32(value: string): string {
     return this.float === 'float32' ? value : this.#cast(value, 10);
   }
 

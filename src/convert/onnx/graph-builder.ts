@@ -2,6 +2,7 @@
  * Builds one ONNX graph: nodes in order of execution, weights as external initializers over the package's data file.
  * Values are plain strings, the names of the tensors that flow between nodes.
  */
+import { createHash } from 'node:crypto';
 import type { StoredTensor } from '../../runtime/manifest.js';
 import {
   ATTRIBUTE_TYPE,
@@ -10,6 +11,7 @@ import {
   type ElementType,
   EXTERNAL_DATA,
   encodeModel,
+  type GraphProto,
   type NodeProto,
   type TensorProto,
   type ValueInfoProto,
@@ -24,8 +26,8 @@ const OPSETS = [
 /** ONNX 1.14, the version that goes with opset 18. */
 const IR_VERSION = 8;
 
-/** An integer, a list of integers, a string, or a float marked as such. */
-export type Attribute = number | readonly number[] | string | { readonly float: number };
+/** An integer, a list of integers, a string, a float marked as such, or a graph. */
+export type Attribute = number | readonly number[] | string | { readonly float: number } | GraphProto;
 /** Sizes of a graph input or output; a string names a size that varies. */
 export type Dimensions = readonly (number | string)[];
 
@@ -44,6 +46,7 @@ export interface ExternalTensor extends StoredTensor {
 function attributeProto(name: string, value: Attribute): AttributeProto {
   if (typeof value === 'number') return { name, type: ATTRIBUTE_TYPE.int, i: value };
   if (typeof value === 'string') return { name, type: ATTRIBUTE_TYPE.string, s: Buffer.from(value) };
+  if ('node' in value) return { name, type: ATTRIBUTE_TYPE.graph, g: value };
   if ('float' in value) return { name, type: ATTRIBUTE_TYPE.float, f: value.float };
   return { name, type: ATTRIBUTE_TYPE.ints, ints: value };
 }
@@ -57,7 +60,7 @@ function valueInfo(name: string, type: ElementType, shape: Dimensions): ValueInf
 export class GraphBuilder {
   readonly name: string;
   readonly #dataFile: string;
-  readonly #nodes: NodeProto[] = [];
+  #nodes: NodeProto[] = [];
   readonly #inputs = new Map<string, ValueInfoProto>();
   readonly #outputs = new Map<string, ValueInfoProto>();
   readonly #initializers = new Map<string, TensorProto>();
@@ -114,6 +117,38 @@ export class GraphBuilder {
     this.#nodes.push({ name: `${opType}_${this.#nodes.length}`, opType, domain, input, output, attribute });
   }
 
+  /**
+   * Repeats a piece of the graph: `step` adds the nodes that make the next state from the current one and from the
+   * number of the repetition, an int64 scalar. They may use any value of the graph around them.
+   */
+  loop(
+    count: number,
+    state: { readonly value: string; readonly type: ElementType; readonly shape: Dimensions },
+    step: (iteration: string, state: string) => string,
+  ): string {
+    const [iteration, condition, goOn, before] = Array.from(
+      { length: 4 },
+      () => `v${this.#valueCount++}`,
+    ) as [string, string, string, string];
+    const outside = this.#nodes;
+    this.#nodes = [];
+    this.#append('Identity', [condition], [goOn], {});
+    const after = step(iteration, before);
+    const body: GraphProto = {
+      name: `loop_${after}`,
+      node: this.#nodes,
+      initializer: [],
+      input: [
+        valueInfo(iteration, 'int64', []),
+        valueInfo(condition, 'bool', []),
+        valueInfo(before, state.type, state.shape),
+      ],
+      output: [valueInfo(goOn, 'bool', []), valueInfo(after, state.type, state.shape)],
+    };
+    this.#nodes = outside;
+    return this.node('Loop', [this.int64([count], []), '', state.value], { attributes: { body } });
+  }
+
   /** A weight in the package's data file. */
   external(tensor: ExternalTensor): string {
     if (!this.#initializers.has(tensor.name)) {
@@ -140,33 +175,43 @@ export class GraphBuilder {
 
   /** A float32 scalar constant inside the graph. */
   float32(value: number): string {
-    return this.#inline('float32', [], new Uint8Array(Float32Array.of(value).buffer));
+    return this.float32s([value], []);
+  }
+
+  /** A constant of a few float32 inside the graph. */
+  float32s(values: readonly number[], shape: readonly number[]): string {
+    return this.#inline('float32', shape, new Uint8Array(Float32Array.from(values).buffer));
   }
 
   #inline(type: ElementType, shape: readonly number[], rawData: Uint8Array): string {
-    const name = `constant_${type}_${shape.join('x')}_${Buffer.from(rawData).toString('hex')}`;
+    const hex = Buffer.from(rawData).toString('hex');
+    const content = hex.length <= 64 ? hex : createHash('sha256').update(rawData).digest('hex');
+    const name = `constant_${type}_${shape.join('x')}_${content}`;
     this.#initializers.set(name, { name, dims: shape, dataType: ELEMENT_TYPE[type], rawData });
     return name;
   }
 
   /** Bytes of the .onnx file. */
   encode(): Uint8Array {
-    const rename = (value: string): string => this.#renamed.get(value) ?? value;
     return encodeModel({
       irVersion: IR_VERSION,
       producerName: 'calm-serve',
       opsetImport: OPSETS,
       graph: {
         name: this.name,
-        node: this.#nodes.map(node => ({
-          ...node,
-          input: node.input.map(rename),
-          output: node.output.map(rename),
-        })),
+        node: this.#nodes.map(node => this.#rename(node)),
         initializer: [...this.#initializers.values()],
         input: [...this.#inputs.values()],
         output: [...this.#outputs.values()],
       },
     });
+  }
+  /** Values that are graph outputs under the names that they have outside, in nested graphs too. */
+  #rename(node: NodeProto): NodeProto {
+    const rename = (value: string): string => this.#renamed.get(value) ?? value;
+    const attribute = node.attribute.map(each =>
+      each.g ? { ...each, g: { ...each.g, node: each.g.node.map(inner => this.#rename(inner)) } } : each,
+    );
+    return { ...node, input: node.input.map(rename), output: node.output.map(rename), attribute };
   }
 }

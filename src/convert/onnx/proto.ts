@@ -19,7 +19,7 @@ export const ELEMENT_TYPE = {
 export type ElementType = keyof typeof ELEMENT_TYPE;
 
 /** AttributeProto.AttributeType. */
-export const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, ints: 7 } as const;
+export const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, graph: 5, ints: 7 } as const;
 
 /** TensorProto.DataLocation. */
 export const EXTERNAL_DATA = 1;
@@ -30,6 +30,7 @@ export interface AttributeProto {
   readonly f?: number;
   readonly i?: number;
   readonly s?: Uint8Array;
+  readonly g?: GraphProto;
   readonly ints?: readonly number[];
 }
 
@@ -61,17 +62,19 @@ export interface ValueInfoProto {
   };
 }
 
+export interface GraphProto {
+  readonly name: string;
+  readonly node: readonly NodeProto[];
+  readonly initializer: readonly TensorProto[];
+  readonly input: readonly ValueInfoProto[];
+  readonly output: readonly ValueInfoProto[];
+}
+
 export interface ModelProto {
   readonly irVersion: number;
   readonly producerName: string;
   readonly opsetImport: readonly { readonly domain: string; readonly version: number }[];
-  readonly graph: {
-    readonly name: string;
-    readonly node: readonly NodeProto[];
-    readonly initializer: readonly TensorProto[];
-    readonly input: readonly ValueInfoProto[];
-    readonly output: readonly ValueInfoProto[];
-  };
+  readonly graph: GraphProto;
 }
 
 const root = protobuf.Root.fromJSON({
@@ -112,6 +115,7 @@ const root = protobuf.Root.fromJSON({
         f: { id: 2, type: 'float' },
         i: { id: 3, type: 'int64' },
         s: { id: 4, type: 'bytes' },
+        g: { id: 6, type: 'GraphProto' },
         ints: { id: 8, type: 'int64', rule: 'repeated' },
         type: { id: 20, type: 'int32' },
       },

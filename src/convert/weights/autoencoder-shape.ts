@@ -1,7 +1,7 @@
 /** The configuration of an autoencoder that lies inside a CALM checkpoint, read off its tensors' shapes. */
 import { CalmError } from '../../errors.js';
 import type { TensorSource } from '../checkpoint.js';
-import type { AutoencoderConfig, CalmEnergyConfig } from '../config.js';
+import type { AutoencoderConfig, CalmConfig } from '../config.js';
 
 /** Upstream's name of the frozen copy inside a CALM checkpoint. */
 export const INNER_AUTOENCODER = 'ae_model.';
@@ -13,7 +13,7 @@ export const INNER_AUTOENCODER = 'ae_model.';
 export function autoencoderShape(
   source: TensorSource,
   folder: string,
-  { vocabSize, chunkSize, latentSize, rmsEps }: CalmEnergyConfig,
+  { vocabSize, chunkSize, latentSize, rmsEps }: CalmConfig,
 ): AutoencoderConfig {
   const sizes = source.info(`${INNER_AUTOENCODER}encoder.encoder_layers.0.mlp.gate_proj.weight`)?.shape;
   const [intermediateSize, hiddenSize] = sizes ?? [];

@@ -1,14 +1,18 @@
-/** Parameters of a CALM around its backbone: the chunk's way in, and the energy head. Names: upstream's modules. */
-import type { CalmEnergyConfig } from '../config.js';
+/** Parameters of a CALM around its backbone: the chunk's way in, and the head. Names: upstream's modules. */
+import type { CalmConfig, CalmEnergyConfig } from '../config.js';
+import { diffusionSteps, flowTimes } from '../head-schedule.js';
 import type { CheckpointTensors } from './checkpoint-tensors.js';
+import { type DenoiserParameters, readDenoiser } from './denoiser-parameters.js';
 import { type LlamaParameters, packedLinear, readLlama } from './llama-parameters.js';
 import { columnRange, stackRows } from './matrix.js';
 import type { LayerKind, Linear, Norm, Table } from './parameters.js';
 
 /** PyTorch's modules in the head and after the chunk input; not configurable upstream. */
 const LAYER_NORM_EPSILON = 1e-6;
-/** The head is registered under both names; a safetensors file keeps one of them. */
-const HEAD_PREFIXES = ['mlp_generator.', 'generative_head.'] as const;
+/** The energy head is registered under both names; a safetensors file keeps one of them. */
+const ENERGY_PREFIXES = ['mlp_generator.', 'generative_head.'] as const;
+/** The network of the other two heads. */
+const DENOISER_PREFIX = 'generative_head.net.';
 
 /** Embeddings of K tokens in a row -> one input of the backbone. */
 export interface ChunkInput {
@@ -18,8 +22,8 @@ export interface ChunkInput {
   readonly norm: Norm;
 }
 
-/** One residual block of the head. Its first linear, [x, y] -> h, is split in its x part and its y part. */
-export interface HeadBlock {
+/** One residual block of the energy head. Its first linear, [x, y] -> h, is split in its x part and its y part. */
+export interface EnergyBlock {
   readonly norm: Norm;
   readonly fromNoise: Linear;
   readonly inner: Linear;
@@ -27,18 +31,35 @@ export interface HeadBlock {
   readonly down: Linear;
 }
 
-export interface HeadParameters {
+export interface EnergyHeadParameters {
+  readonly kind: 'energy';
   readonly noiseEmbedding: Linear;
   readonly noiseNorm: Norm;
   readonly hiddenEmbedding: Linear;
   readonly hiddenNorm: Norm;
   /** The y parts of all blocks' first linears below one another, with those linears' biases. */
   readonly condition: Linear;
-  readonly blocks: readonly HeadBlock[];
+  readonly blocks: readonly EnergyBlock[];
   readonly finalNorm: Norm;
   readonly finalInner: Linear;
   readonly finalOutput: Linear;
 }
+
+export interface FlowHeadParameters {
+  readonly kind: 'flow';
+  readonly net: DenoiserParameters;
+  readonly steps: number;
+  readonly latentSize: number;
+}
+
+export interface DiffusionHeadParameters {
+  readonly kind: 'diffusion';
+  readonly net: DenoiserParameters;
+  readonly steps: number;
+  readonly latentSize: number;
+}
+
+export type HeadParameters = EnergyHeadParameters | FlowHeadParameters | DiffusionHeadParameters;
 
 export interface CalmParameters {
   readonly input: ChunkInput;
@@ -50,13 +71,36 @@ export interface CalmParameters {
  * Reads a CALM's own parameters, without the autoencoder.
  * @throws CalmError bad_checkpoint where a tensor is missing or has another shape.
  */
-export function readCalm(tensors: CheckpointTensors, config: CalmEnergyConfig): CalmParameters {
-  const prefix = HEAD_PREFIXES.find(name => tensors.has(`${name}noise_embd.weight`)) ?? HEAD_PREFIXES[0];
+export function readCalm(tensors: CheckpointTensors, config: CalmConfig): CalmParameters {
   return {
     input: readChunkInput(tensors, config),
     backbone: readLlama(tensors, 'transformer.', config),
-    head: readHead(tensors.below(prefix), config),
+    head: readHead(tensors, config),
   };
+}
+
+function readHead(tensors: CheckpointTensors, config: CalmConfig): HeadParameters {
+  const { hiddenSize, latentSize, headBlocks: blocks } = config;
+  const shape = { hiddenSize, latentSize, blocks };
+  switch (config.architecture) {
+    case 'calm-energy': {
+      const prefix = ENERGY_PREFIXES.find(name => tensors.has(`${name}noise_embd.weight`));
+      return readEnergyHead(tensors.below(prefix ?? ENERGY_PREFIXES[0]), config);
+    }
+    case 'calm-flow': {
+      const steps = config.headSteps;
+      const below = tensors.below(DENOISER_PREFIX);
+      const net = readDenoiser(below, { ...shape, outputs: latentSize }, flowTimes(steps));
+      return { kind: 'flow', net, steps, latentSize };
+    }
+    case 'calm-diffusion': {
+      const steps = config.headSteps;
+      const times = diffusionSteps(steps).map(({ time }) => time);
+      const below = tensors.below(DENOISER_PREFIX);
+      const net = readDenoiser(below, { ...shape, outputs: 2 * latentSize }, times);
+      return { kind: 'diffusion', net, steps, latentSize };
+    }
+  }
 }
 
 function reader(tensors: CheckpointTensors, stored: string, kind: LayerKind) {
@@ -74,7 +118,7 @@ function reader(tensors: CheckpointTensors, stored: string, kind: LayerKind) {
   };
 }
 
-function readChunkInput(tensors: CheckpointTensors, config: CalmEnergyConfig): ChunkInput {
+function readChunkInput(tensors: CheckpointTensors, config: CalmConfig): ChunkInput {
   const { hiddenSize: hidden, vocabSize, chunkSize } = config;
   const read = reader(tensors, 'input.', 'chunk input');
   return {
@@ -90,7 +134,7 @@ function readChunkInput(tensors: CheckpointTensors, config: CalmEnergyConfig): C
   };
 }
 
-function readHead(tensors: CheckpointTensors, config: CalmEnergyConfig): HeadParameters {
+function readEnergyHead(tensors: CheckpointTensors, config: CalmEnergyConfig): EnergyHeadParameters {
   const { hiddenSize: hidden, noiseSize, latentSize, headBlocks } = config;
   const read = reader(tensors, 'head.', 'head');
   const firsts = Array.from({ length: headBlocks }, (_, index) => ({
@@ -98,6 +142,7 @@ function readHead(tensors: CheckpointTensors, config: CalmEnergyConfig): HeadPar
     bias: tensors.vector(`mlp_blocks.${index}.linears.0.bias`, hidden),
   }));
   return {
+    kind: 'energy',
     noiseEmbedding: read.linear('noise_embd', 'noise', hidden, noiseSize, true),
     noiseNorm: read.layerNorm('norm_noise', 'noise_norm', hidden),
     hiddenEmbedding: read.linear('hidden_embd', 'hidden', hidden, hidden),
@@ -108,7 +153,7 @@ function readHead(tensors: CheckpointTensors, config: CalmEnergyConfig): HeadPar
       weight: stackRows(firsts.map(({ weight }) => columnRange(weight, hidden, 2 * hidden))),
       bias: Float32Array.from(firsts.flatMap(({ bias }) => [...bias])),
     },
-    blocks: firsts.map(({ weight }, index): HeadBlock => {
+    blocks: firsts.map(({ weight }, index): EnergyBlock => {
       const name = `mlp_blocks.${index}.`;
       const part = `blocks.${index}.`;
       return {

@@ -21,6 +21,8 @@ export interface Linear {
   readonly bias: Float32Array | null;
   /** Narrow layers between the model and its noise or latent: few bytes, and every error passes through them. */
   readonly sensitive?: boolean;
+  /** Inside a loop of the graph. */
+  readonly repeated?: boolean;
 }
 
 /** Scale, and shift where the norm has one. */
@@ -53,4 +55,10 @@ export interface RotaryTables {
   readonly columns: number;
   readonly cos: Float32Array;
   readonly sin: Float32Array;
+}
+
+/** A matrix that a graph uses as it is, in the activation type: no parameter, but computed from some. */
+export interface Constant {
+  readonly name: string;
+  readonly weight: Matrix;
 }

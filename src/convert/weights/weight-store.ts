@@ -8,7 +8,7 @@ import type { StoredTensor } from '../../runtime/manifest.js';
 import type { DataFileWriter } from '../onnx/data-file.js';
 import type { ExternalTensor } from '../onnx/graph-builder.js';
 import { type Matrix, padRows, rowBlocks } from './matrix.js';
-import type { LayerKind, Linear, Norm, RotaryTables, Table } from './parameters.js';
+import type { Constant, LayerKind, Linear, Norm, RotaryTables, Table } from './parameters.js';
 import { type BlockFormat, quantizeRows } from './quantize.js';
 import { chooseFormat } from './quantize-choice.js';
 
@@ -127,6 +127,10 @@ export class WeightStore {
     });
   }
 
+  constant(constant: Constant): ExternalTensor {
+    return this.#once(constant, () => this.#dense(constant.name, constant.weight));
+  }
+
   rotary(name: string, tables: RotaryTables): { cos: ExternalTensor; sin: ExternalTensor } {
     return this.#once(tables, () => {
       const matrix = (values: Float32Array): Matrix => ({
@@ -163,8 +167,10 @@ export class WeightStore {
 
   #matrix(linear: Linear): DenseMatrix | BlockMatrix {
     const { name, kind, weight } = linear;
+    // In half precision MatMulNBits reads scales from its own graph only, and the body of a loop is another one.
+    const isBare = linear.repeated === true && this.activationType === 'fp16';
     const bits = linear.sensitive ? this.#bits() && 8 : this.#bits();
-    const format = this.#format(weight, bits);
+    const format = this.#format(weight, isBare ? null : bits);
     if (format !== undefined) return this.#blocks(`${name}.weight`, kind, weight, format);
     this.#recordDense(`${name}.weight`, kind, weight);
     return { form: 'dense', tensor: this.#transposed(`${name}.weight`, weight) };
