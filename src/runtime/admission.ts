@@ -1,11 +1,16 @@
 /** What is refused at the counter, before a request costs anything. */
 import { CalmError } from '../errors.js';
 import { checkSettings } from '../sampler/check-settings.js';
+import { checkControls, checkLogprobs } from '../sampler/token-sampling/check-controls.js';
 import type { GenerationRequest } from './request.js';
 
 /** Checks everything of a request but its prompt; throws `invalid_request` with the field's name. */
 export function checkRequest(request: GenerationRequest): void {
+  const { controls, logprobs } = request.sampling;
   checkSettings(request.sampling);
+  if (controls) checkControls(controls);
+  checkLogprobs('logprobs', logprobs);
+  checkLogprobs('logprobs', request.promptLogprobs);
   checkTokenCount('max_tokens', request.maxTokens, 1);
   checkTokenCount('min_tokens', request.minTokens, 0);
 }

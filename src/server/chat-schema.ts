@@ -1,5 +1,6 @@
 /** The body of POST /v1/chat/completions as it comes over the wire; fields that are not listed are ignored. */
 import { z } from 'zod';
+import { MOST_LOGPROBS } from '../sampler/token-sampling/check-controls.js';
 import { generationFields, optional } from './generation-fields.js';
 
 /** Most messages of one conversation: a template takes a tenth of a second for them, in which nothing else happens. */
@@ -39,7 +40,7 @@ export const chatSchema = z.looseObject({
   messages: messagesSchema,
   max_completion_tokens: optional(z.int().nonnegative(), 'a whole number from 0 up'),
   logprobs: optional(z.boolean(), 'true or false'),
-  top_logprobs: optional(z.int().min(0).max(20), 'a whole number from 0 to 20'),
+  top_logprobs: optional(z.int().min(0).max(MOST_LOGPROBS), `a whole number from 0 to ${MOST_LOGPROBS}`),
   tools: optional(z.array(z.unknown()), 'an array of tools'),
   functions: optional(z.array(z.unknown()), 'an array of functions'),
 });

@@ -1,5 +1,6 @@
 /** The body of POST /v1/completions as it comes over the wire; fields that are not listed are ignored. */
 import { z } from 'zod';
+import { MOST_LOGPROBS } from '../sampler/token-sampling/check-controls.js';
 import { generationFields, optional, tokenIds } from './generation-fields.js';
 
 /** Schema of the request body. */
@@ -10,7 +11,7 @@ export const completionSchema = z.looseObject({
     'a string, an array of strings, an array of token ids, an array of such arrays, or null for a new document',
   ),
   echo: optional(z.boolean(), 'true or false'),
-  logprobs: optional(z.int().min(0).max(20), 'a whole number from 0 to 20'),
+  logprobs: optional(z.int().min(0).max(MOST_LOGPROBS), `a whole number from 0 to ${MOST_LOGPROBS}`),
   suffix: optional(z.string(), 'a string'),
   best_of: optional(z.int().min(0).max(128), 'a whole number from 0 to 128'),
 });

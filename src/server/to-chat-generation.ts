@@ -24,6 +24,7 @@ export function toChatGeneration(body: ChatBody, model: ServedModel): Generation
     candidateCount: body.n ?? 1,
     logprobs,
     hasPromptLogprobs: false,
+    endTokenIds: model.chatTemplate.endOfTurnIds,
   });
 }
 

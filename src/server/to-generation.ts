@@ -103,13 +103,15 @@ export interface GenerationParts {
   readonly candidateCount: number;
   readonly logprobs: number | null;
   readonly hasPromptLogprobs: boolean;
+  /** Tokens that end the text beside those that end a document. */
+  readonly endTokenIds?: readonly number[];
 }
 
 /** @throws CalmError invalid_request or unsupported, naming the field */
 export function buildGeneration(
   fields: GenerationFields,
   model: ServedModel,
-  { prompts, maxTokens, candidateCount, logprobs, hasPromptLogprobs }: GenerationParts,
+  { prompts, maxTokens, candidateCount, logprobs, hasPromptLogprobs, endTokenIds = [] }: GenerationParts,
 ): Generation {
   const { defaults } = model;
   const minTokens = fields.min_tokens ?? 0;
@@ -121,7 +123,8 @@ export function buildGeneration(
   }
   const temperature = fields.temperature ?? defaults.temperature ?? openAiTemperature;
   checkChoiceCount(prompts.length, fields.n ?? 1, candidateCount, model);
-  const stopTokenIds = [...(fields.ignore_eos ? [] : model.endTokenIds), ...readStopTokenIds(fields, model)];
+  const endIds = fields.ignore_eos ? [] : [...model.endTokenIds, ...endTokenIds];
+  const stopTokenIds = [...new Set([...endIds, ...readStopTokenIds(fields, model)])];
   const controls = readTokenControls(fields, model);
   if (controls) checkSomethingIsLeft(controls, stopTokenIds, model);
   return {

@@ -74,6 +74,17 @@ describe('a chat template', () => {
     );
   });
 
+  it.each<[string, string, number[]]>([
+    ['turns', turns, [257]],
+    ['turns with a line between', turns.replace("'<|end|>' }}", "'\\n<|end|>\\n' }}"), [257]],
+    ['text at the end of a turn', turns.replace("'<|end|>' }}", "'. <|end|>' }}"), []],
+    ['no turns', '{% for m in messages %}{{ m.content }}{% endfor %}', []],
+    ['no answers', "{% for m in messages if m.role == 'user' %}{{ m.content + '<|end|>' }}{% endfor %}", []],
+    ['a refusal of such a conversation', "{{ raise_exception('no.') }}", []],
+  ])('knows what ends an answer: %s', (_, template, ids) => {
+    expect(open(template).endOfTurnIds).toEqual(ids);
+  });
+
   it('is refused itself where it is none', () => {
     expect(() => open('{% for %}')).toThrow(/^The chat template of the tokenizer cannot be read: .*\.$/);
   });

@@ -23,6 +23,8 @@ export interface ChatTemplateSource {
 
 /** A noncharacter: no text holds it for its own sake. */
 const mark = '\uFDD0';
+/** A text that no template writes by itself. */
+const probe = 'b4c1e6d2a7';
 
 /** @throws CalmError bad_tokenizer for what is no template */
 export function openChatTemplate(source: ChatTemplateSource): ChatTemplate {
@@ -43,12 +45,18 @@ export class ChatTemplate {
   readonly #source: ChatTemplateSource;
   /** Finds the special tokens in a rendered conversation; null where there are none. */
   readonly #special: RegExp | null;
+  /**
+   * Special tokens that end an answer, beside those that end a document: the one that the template itself puts right
+   * behind what an assistant said, such as <|im_end|> or <|eot_id|>. Empty where there is none.
+   */
+  readonly endOfTurnIds: readonly number[];
 
   /** Use openChatTemplate. */
   constructor(template: Template, source: ChatTemplateSource) {
     this.#template = template;
     this.#source = source;
     this.#special = matchAny(Object.keys(source.specialTokens));
+    this.endOfTurnIds = this.#findEndOfTurn();
   }
 
   /** The Jinja text. */
@@ -64,7 +72,10 @@ export class ChatTemplate {
    * @throws CalmError invalid_request where the template refuses the messages, such as roles that it does not know
    */
   encode(messages: readonly ChatMessage[], encoding: Encoding): number[] {
-    const text = this.#render(messages.map(message => this.#protect(message)));
+    const text = this.#render(
+      messages.map(message => this.#protect(message)),
+      true,
+    );
     if (this.#special === null) return encoding.encode(text);
     const ids: number[] = [];
     // The pattern's one group makes every second part a special token.
@@ -76,12 +87,35 @@ export class ChatTemplate {
     return ids;
   }
 
-  #render(messages: readonly ChatMessage[]): string {
+  #findEndOfTurn(): readonly number[] {
+    const messages = [
+      { role: 'user', content: 'a' },
+      { role: 'assistant', content: probe },
+    ];
+    const text = this.#tryRender(messages);
+    const start = text.lastIndexOf(probe);
+    if (start < 0) return [];
+    const behind = text.slice(start + probe.length).trimStart();
+    const found = this.#special?.exec(behind);
+    const id = found?.index === 0 ? this.#source.specialTokens[found[0]] : undefined;
+    return id === undefined ? [] : [id];
+  }
+
+  /** Nothing where the template refuses such a conversation: it may want one that begins in another way. */
+  #tryRender(messages: readonly ChatMessage[]): string {
+    try {
+      return this.#render(messages, false);
+    } catch {
+      return probe;
+    }
+  }
+
+  #render(messages: readonly ChatMessage[], addGenerationPrompt: boolean): string {
     const { bosToken, eosToken } = this.#source;
     try {
       return this.#template.render({
         messages,
-        add_generation_prompt: true,
+        add_generation_prompt: addGenerationPrompt,
         bos_token: bosToken,
         eos_token: eosToken,
       });

@@ -205,6 +205,34 @@ describe('messages', () => {
     ]);
   });
 
+  it('are answered up to where the template ends a turn, which ends no completion', async () => {
+    const endOfTurn = 255;
+    const chatTemplate = openChatTemplate({
+      template: "{% for m in messages %}{{ m.content + '<|turn|>' }}{% endfor %}",
+      specialTokens: { '<|turn|>': endOfTurn },
+      bosToken: '',
+      eosToken: '',
+    });
+    await using server = await startFakeServer({
+      served: { chatTemplate },
+      scripts: new Map([[1, [...bytes('Hello'), endOfTurn, ...bytes('Bye'), eosTokenId, 0, 0, 0]]]),
+    });
+    const answer = await server.client.chat.completions.create(ask);
+    expect(answer.choices[0]).toMatchObject({
+      message: { content: 'Hello' },
+      finish_reason: 'stop',
+      stop_reason: endOfTurn,
+    });
+    const params = { model: 'fake', prompt: 'x', seed: 1, return_token_ids: true };
+    const completion = await server.client.completions.create(params);
+    expect(completion.choices[0]).toMatchObject({
+      token_ids: [...bytes('Hello'), endOfTurn, ...bytes('Bye')],
+    });
+    const on = { ...ask, ignore_eos: true, max_tokens: 9 } as typeof ask;
+    const endless = await server.client.chat.completions.create(on);
+    expect(endless.usage?.completion_tokens).toBe(9);
+  });
+
   it.each<[string, string]>([
     ['a lone surrogate and a NUL', '"a\\ud800b\\u0000c"'],
     ['a key twice', '"x","content":"y"'],
