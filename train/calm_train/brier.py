@@ -3,6 +3,8 @@
 One n-gram scores 1{x1=y} + 1{x2=y} - 1{x1=x2} with x1, x2 drawn independently.
 """
 
+from typing import Any
+
 import numpy as np
 
 
@@ -33,3 +35,18 @@ def brier_lm_with_error(terms: list[np.ndarray]) -> tuple[float, float]:
 def brier_means(terms: np.ndarray) -> list[float]:
     """Brier-1..4 in percent from terms [positions, 4]."""
     return (100 * terms.mean(0)).tolist()
+
+
+def brier_figures(terms: list[np.ndarray]) -> dict[str, Any]:
+    """Score, error and what they rest on, rounded for people; `terms` holds [positions, 4] for each document."""
+    if len(terms) < 2:
+        return {"documents": len(terms)}
+    score, error = brier_lm_with_error(terms)
+    positions = np.concatenate(terms)
+    return {
+        "brier_lm": round(score, 3),
+        "standard_error": round(error, 3),
+        "brier": [round(value, 3) for value in brier_means(positions)],
+        "documents": len(terms),
+        "positions": len(positions),
+    }

@@ -10,18 +10,17 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from calm_train.autoencoder import held_out_chunks
-from calm_train.brier import brier_lm_with_error, brier_means
+from calm_train.brier import brier_figures
 from calm_train.checkpoint import WEIGHTS, count_parameters, load_calm, load_llama, read_config
 from calm_train.config import Config, parse_command_line
 from calm_train.data import Special, held_out_documents
-from calm_train.held_out import ChunkModel, batch_documents, brier_positions, held_out_energy
+from calm_train.held_out import ChunkModel, brier_positions, held_out_energy, mean_over_batches
 from calm_train.markdown import render
 from calm_train.models.calm import Calm
 from calm_train.reconstruction import exactness, random_chunks
 from calm_train.sample import stories
 from calm_train.vocabulary import Vocabulary
 
-BATCH = 16
 # Tokens into the document: the opening of a story is formulaic and much easier than the rest.
 POSITION_BORDERS = (0, 128, 256, 512)
 ENERGY_DOCUMENTS = 200
@@ -34,22 +33,8 @@ def brier_of(model: ChunkModel, documents: list[np.ndarray], eos: int) -> dict[s
     ranges = {}
     for begin, end in itertools.pairwise(POSITION_BORDERS):
         part = [t[begin // patch_size : end // patch_size] for t in terms]
-        ranges[f"{begin}-{end}"] = _score([t for t in part if len(t)])
-    return _score(terms) | {"by_token_position": ranges}
-
-
-def _score(terms: list[np.ndarray]) -> dict[str, Any]:
-    if len(terms) < 2:
-        return {"documents": len(terms)}
-    score, error = brier_lm_with_error(terms)
-    positions = np.concatenate(terms)
-    return {
-        "brier_lm": round(score, 3),
-        "standard_error": round(error, 3),
-        "brier": [round(value, 3) for value in brier_means(positions)],
-        "documents": len(terms),
-        "positions": len(positions),
-    }
+        ranges[f"{begin}-{end}"] = brier_figures([t for t in part if len(t)])
+    return brier_figures(terms) | {"by_token_position": ranges}
 
 
 def autoencoder_figures(model: Calm, chunks: dict[str, Tensor]) -> dict[str, Any]:
@@ -68,9 +53,8 @@ def energy_of(model: Calm, documents: list[np.ndarray], config: Config) -> float
     """Mean over documents, in batches, with the training's number of samples."""
     torch.manual_seed(0)
     section = config.calm
-    batches = [documents[i : i + BATCH] for i in range(0, len(documents), BATCH)]
-    energies = [held_out_energy(model, batch_documents(b), section.num_samples, section.beta) for b in batches]
-    return round(float(np.average(energies, weights=[sum(len(d) - 1 for d in b) for b in batches])), 4)
+    energy = mean_over_batches(documents, lambda b: held_out_energy(model, b, section.num_samples, section.beta))
+    return round(energy, 4)
 
 
 @torch.no_grad()

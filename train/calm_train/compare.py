@@ -22,9 +22,10 @@ from calm_train import autoencoder, baseline, calm, pack, tokenizer
 from calm_train.checkpoint import load_calm, load_llama, read_config
 from calm_train.config import Config, build_config, override, read_toml
 from calm_train.data import Special, grid_documents
-from calm_train.evaluate import brier_figures
+from calm_train.evaluate import score
 from calm_train.files import replace_file
 from calm_train.flops import backbone_forward, decoder_forward, embed_forward, head_sampling_forward, vocabulary_forward
+from calm_train.markdown import comparison_table
 from calm_train.models.calm import Calm
 from calm_train.models.llama import Llama
 from calm_train.vocabulary import Vocabulary
@@ -97,7 +98,7 @@ def result_of(config: Config, entry: Entry, vocabulary: Vocabulary) -> dict[str,
     special, shard = Special.of(vocabulary, patch_size), config.run / "shards" / config.data.held_out[0]
     block = section.row_chunks * patch_size
     documents, starts = grid_documents(shard, special, GRID, block, config.evaluate.documents)
-    scored = brier_figures(model, documents, starts, special.eos, config.evaluate.positions, config.evaluate.seed)
+    scored = score(model, documents, starts, special.eos, config.evaluate.positions, config.evaluate.seed)
     written = read_config(folder)
     return {
         "name": entry.name,
@@ -177,6 +178,7 @@ def main() -> None:
         text = json.dumps(results, indent=2) + "\n"
         replace_file(path, lambda staged, text=text: staged.write_text(text))
         print(json.dumps(results[-1]), flush=True)
+    print(comparison_table(results))
 
 
 if __name__ == "__main__":

@@ -12,18 +12,17 @@ import numpy as np
 import torch
 
 from calm_train.baseline import held_out_cross_entropy
-from calm_train.brier import brier_lm_with_error, brier_means
+from calm_train.brier import brier_figures
 from calm_train.checkpoint import WEIGHTS, load_calm, load_llama, read_config
 from calm_train.config import Config, parse_command_line
 from calm_train.data import Special, grid_documents
-from calm_train.held_out import ChunkModel, batch_documents, brier_positions, held_out_energy
+from calm_train.held_out import ChunkModel, brier_positions, held_out_energy, mean_over_batches
 from calm_train.models.calm import Calm
 from calm_train.models.llama import Llama
 from calm_train.pack import pack
 from calm_train.text import read_documents
 from calm_train.vocabulary import Vocabulary
 
-BATCH = 16
 ENERGY_DOCUMENTS = 64
 
 
@@ -35,32 +34,24 @@ def figures(model: Calm | Llama, config: Config, shard: Path, vocabulary: Vocabu
     special = Special.of(vocabulary, patch_size)
     block = section.block_tokens or config.calm.max_position_embeddings * config.patch_size
     documents, starts = grid_documents(shard, special, grid, block, section.documents, section.seed)
-    scored = brier_figures(model, documents, starts, special.eos, section.positions, section.seed)
+    scored = score(model, documents, starts, special.eos, section.positions, section.seed)
     torch.manual_seed(section.seed)
-    batches = [documents[i : i + BATCH] for i in range(0, min(len(documents), ENERGY_DOCUMENTS), BATCH)]
-    weights = [sum(len(document) - 1 for document in batch) for batch in batches]
+    some = documents[:ENERGY_DOCUMENTS]
     if isinstance(model, Calm):
-        name, values = "energy", [held_out_energy(model, batch_documents(b), 2, config.calm.beta) for b in batches]
+        name, value = "energy", mean_over_batches(some, lambda b: held_out_energy(model, b, 2, config.calm.beta))
     else:
-        name, values = "cross_entropy", [held_out_cross_entropy(model, batch_documents(b)) for b in batches]
-    return scored | {name: round(float(np.average(values, weights=weights)), 4), "block_tokens": block}
+        name, value = "cross_entropy", mean_over_batches(some, lambda b: held_out_cross_entropy(model, b))
+    return scored | {name: round(value, 4), "block_tokens": block}
 
 
-def brier_figures(
+def score(
     model: ChunkModel, documents: list[np.ndarray], starts: list[range], eos: int, positions: int, seed: int
 ) -> dict[str, Any]:
     torch.manual_seed(seed)
     terms = brier_positions(model, documents, eos, positions, starts)
     if len(terms) < 2:
         raise SystemExit(f"only {len(terms)} document(s) are long enough to score; an error needs two or more")
-    score, error = brier_lm_with_error(terms)
-    return {
-        "brier_lm": round(score, 3),
-        "standard_error": round(error, 3),
-        "brier": [round(value, 3) for value in brier_means(np.concatenate(terms))],
-        "documents": len(terms),
-        "positions": sum(len(part) for part in terms),
-    }
+    return brier_figures(terms)
 
 
 def checked_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:

@@ -1,5 +1,6 @@
 """Held-out figures of a CALM: energy, and chunk-aligned BrierLM by honest roll-outs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from calm_train.energy import energy_loss, expected_distance
 from calm_train.models.calm import Calm
 
 NGRAM = 4
+BATCH = 16
 
 
 class ChunkModel(Protocol):
@@ -43,6 +45,13 @@ def batch_documents(documents: list[np.ndarray]) -> Batch:
         chunks[row, : len(document)] = torch.from_numpy(document)
         valid[row, : len(document)] = True
     return Batch(chunks, valid)
+
+
+def mean_over_batches(documents: list[np.ndarray], figure: Callable[[Batch], float]) -> float:
+    """Mean over all predicted chunks of a figure that is one over a batch's."""
+    groups = [documents[i : i + BATCH] for i in range(0, len(documents), BATCH)]
+    weights = [sum(len(document) - 1 for document in group) for group in groups]
+    return float(np.average([figure(batch_documents(group)) for group in groups], weights=weights))
 
 
 @torch.no_grad()

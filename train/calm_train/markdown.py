@@ -10,6 +10,21 @@ def render(card: dict[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def comparison_table(results: list[dict[str, Any]]) -> str:
+    """What calm_train.compare measured, one run a row."""
+    names = ["run", "K", "training FLOPs", "steps", "tokens seen", "BrierLM", "Brier-1..4", "FLOPs a token"]
+    names += ["FLOPs a draw", "ms a draw"]
+    rows = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+    for r in results:
+        each = ", ".join(f"{value:.2f}" for value in r["brier"])
+        rows.append(
+            f"| {r['name']} | {r['patch_size']} | {r['training_flops']:.3g} | {r['steps']:,} | {r['tokens']:,} "
+            f"| {r['brier_lm']:.2f} ± {r['standard_error']:.2f} | {each} | {r['flops_per_token']:.3g} "
+            f"| {r['sample_flops']:.3g} | {r['sample_ms']:.2f} |"
+        )
+    return "\n".join(rows)
+
+
 def _training(card: dict[str, Any]) -> str:
     energy, autoencoder = card["training"], card["autoencoder_training"]
     mix = ", ".join(f"{share:.0%} {name}" for name, share in card["mix"].items())

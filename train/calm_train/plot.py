@@ -107,11 +107,12 @@ def _compare_figure(
 def named_runs(items: list[str]) -> dict[str, Path]:
     if not items:
         raise SystemExit("name at least one run as LABEL=path")
-    pairs = [item.partition("=") for item in items]
+    # A label may hold an equals sign (K = 2); a path seldom does.
+    pairs = [item.rpartition("=") for item in items]
     for label, equals, path in pairs:
         if not (label and equals and path):
             raise SystemExit(f"runs are given as LABEL=path, not {label + equals + path!r}")
-    return {label: Path(path) for label, _, path in pairs}
+    return {label.strip(): Path(path) for label, _, path in pairs}
 
 
 def main() -> None:

@@ -46,7 +46,9 @@ def run_compare(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
     compare.main()
 
 
-def test_all_runs_spend_the_same_and_are_told_apart(config: Path, monkeypatch: pytest.MonkeyPatch):
+def test_all_runs_spend_the_same_and_are_told_apart(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
     run_compare(monkeypatch, "--config", str(config), "--only", "energy")
     results = config.parent / "run" / "results.json"
     (first,) = json.loads(results.read_text())
@@ -60,6 +62,7 @@ def test_all_runs_spend_the_same_and_are_told_apart(config: Path, monkeypatch: p
         assert result["sample_ms"] > 0
         rows = [json.loads(line) for line in Path(result["metrics"]).read_text().splitlines()]
         assert rows[-1]["flops"] == result["training_flops"]
+    assert f"| tokens | 1 | {by_name['tokens']['training_flops']:.3g} |" in capsys.readouterr().out
     # Two midpoint steps evaluate the flow head four times, the decoder once.
     assert by_name["flow"]["sample_flops"] > by_name["energy"]["sample_flops"]
     assert by_name["tokens"]["patch_size"] == 1

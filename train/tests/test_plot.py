@@ -17,7 +17,7 @@ def call_plot(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
 
 @pytest.mark.parametrize("what", ["brier", "training"])
 def test_draws_calm_and_baseline_together(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str):
-    runs = [f"CALM={run / 'training' / 'calm'}", f"tokens={run / 'training' / 'baseline' / 'metrics.jsonl'}"]
+    runs = [f"CALM, K = 2={run / 'training' / 'calm'}", f"tokens={run / 'training' / 'baseline' / 'metrics.jsonl'}"]
     call_plot(monkeypatch, what, *runs, "--out", str(tmp_path / "deep" / "x.png"))
     picture = (tmp_path / "deep" / "x.png").read_bytes()
     assert picture.startswith(PNG)
