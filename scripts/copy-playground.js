@@ -1,9 +1,13 @@
-/** A part of the build: the playground's files need no compiling and go to where the server looks for them. */
-import { cpSync, rmSync } from 'node:fs';
+/**
+ * A part of the build: the playground's files need no compiling and go to where the server looks for them.
+ *
+ *   node scripts/copy-playground.js [target folder]
+ */
+import { cpSync } from 'node:fs';
 import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const source = new URL('../src/server/playground/', import.meta.url);
-const target = new URL('../dist/server/playground/', import.meta.url);
+const source = fileURLToPath(new URL('../src/server/playground/', import.meta.url));
+const target = process.argv[2] ?? fileURLToPath(new URL('../dist/server/playground/', import.meta.url));
 
-rmSync(target, { recursive: true, force: true });
 cpSync(source, target, { recursive: true, filter: path => basename(path) !== 'tsconfig.json' });

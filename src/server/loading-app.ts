@@ -5,6 +5,7 @@ import { requireApiKey } from './auth.js';
 import { allowOrigins } from './cors.js';
 import { describeError } from './errors.js';
 import { showLiveness } from './health-routes.js';
+import { readPlayground } from './playground-route.js';
 import type { ServerEnv } from './request-signal.js';
 import type { ServerContext } from './server-context.js';
 
@@ -40,6 +41,9 @@ export function createLoadingApp(loading: LoadingContext = {}): Hono<ServerEnv> 
         data: models().map(model => ({ ...model, object: 'model', owned_by: 'calm-serve' })),
       }),
     );
+  }
+  for (const [path, { body, headers }] of readPlayground()) {
+    app.get(path, context => context.body(body, 200, headers));
   }
   app.notFound(context => {
     const sentence = 'The server is still loading its models. Try again in a few seconds.';

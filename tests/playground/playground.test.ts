@@ -305,7 +305,8 @@ describe.skipIf(!hasChromium)('the playground in Chromium', { timeout: pageTimeo
 
   it('waits for a server that still loads its models', async () => {
     await using fake = await startFakeServer();
-    const loading = await listenWhileLoading({ host: '127.0.0.1', port: 0 });
+    const models = () => [{ id: 'fake', created: 0, status: 'loading' as const }];
+    const loading = await listenWhileLoading({ host: '127.0.0.1', port: 0 }, { models });
     try {
       await using view = await openPage(browser, loading.url);
       await sees(view.page, '#connection', 'loading');

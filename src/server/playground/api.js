@@ -3,7 +3,7 @@ import { readEvents } from './event-stream.js';
 
 /**
  * @typedef {{
- *   id: string, max_model_len: number,
+ *   id: string, max_model_len: number, status?: string,
  *   meta: { kind: 'calm' | 'token', chunk_size: number, defaults?: Record<string, unknown> },
  * }} Model
  * @typedef {{ count: number, of: number, probability: number | null, interval: [number, number] }} TokenStatistics

@@ -38,7 +38,9 @@ async function connect() {
   retryButton.hidden = true;
   connection.textContent = 'Looking for models…';
   try {
-    page.models = await listModels();
+    const models = await listModels();
+    if (models.length === 0 || models.some(model => model.status === 'loading')) return waitForModels();
+    page.models = models;
     showModels();
     say(problem, '');
     connection.textContent =
@@ -58,13 +60,14 @@ async function explainConnection(error) {
     if (await askForKey(message)) return connect();
     return say(problem, 'This server wants an API key.');
   }
-  if (status === 503) {
-    connection.textContent = 'The server is loading its models…';
-    setTimeout(connect, loadingRetryMs);
-    return;
-  }
+  if (status === 503) return waitForModels();
   retryButton.hidden = false;
   say(problem, message);
+}
+
+function waitForModels() {
+  connection.textContent = 'The server is loading its models…';
+  setTimeout(connect, loadingRetryMs);
 }
 
 function showModels() {
