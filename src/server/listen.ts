@@ -1,5 +1,12 @@
 /** Puts the app on a socket, and takes it off again without cutting off those who still read. */
-import { createServer, type RequestListener, type Server, STATUS_CODES } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { CalmError } from '../errors.js';
@@ -75,7 +82,10 @@ export async function listenWhileLoading(
 ): Promise<LoadingServer> {
   let lifecycle: Lifecycle | undefined;
   let answer = requestListener(createLoadingApp(loading));
-  const server = openServer((request, response) => answer(request, response), options);
+  const server = openServer((request, response) => {
+    if (hasSeveralHosts(request)) refuseSeveralHosts(response);
+    else answer(request, response);
+  }, options);
   const unused = new UnusedConnections(server);
   await bind(server, options);
   const closed = new Promise(resolve => server.once('close', resolve));
@@ -169,6 +179,18 @@ function refuseUnreadable(): Response {
   const error = new CalmError('invalid_request', 'The request has an unusable `Host` header or path.');
   const { status, body } = describeError(error);
   return Response.json(body, { status });
+}
+
+/** Node takes the first, and a proxy in front may have taken another (RFC 9112, section 3.2). */
+function hasSeveralHosts({ rawHeaders }: IncomingMessage): boolean {
+  return rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length > 1;
+}
+
+function refuseSeveralHosts(response: ServerResponse): void {
+  const error = new CalmError('invalid_request', 'The request has more than one `Host` header.');
+  const { status, body } = describeError(error);
+  response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
+  response.end(JSON.stringify(body));
 }
 
 const malformedStatus: Readonly<Record<string, number>> = {

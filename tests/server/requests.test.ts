@@ -3,6 +3,7 @@ import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { completionSchema } from '../../src/server/completion-schema.js';
 import { type FakeServer, startFakeServer } from './start-server.js';
 
 let server: FakeServer;
@@ -39,32 +40,7 @@ const post = (body: unknown, headers: Record<string, string> = {}): Promise<Answ
 
 describe('right requests', () => {
   const allNull = Object.fromEntries(
-    [
-      'model',
-      'prompt',
-      'max_tokens',
-      'temperature',
-      'seed',
-      'n',
-      'stop',
-      'stream',
-      'stream_options',
-      'echo',
-      'user',
-      'logprobs',
-      'suffix',
-      'best_of',
-      'top_p',
-      'logit_bias',
-      'presence_penalty',
-      'frequency_penalty',
-      'ignore_eos',
-      'min_tokens',
-      'stop_token_ids',
-      'return_token_ids',
-      'num_candidates',
-      'response_format',
-    ].map(key => [key, null]),
+    [...Object.keys(completionSchema.shape), 'user'].map(key => [key, null]),
   );
 
   it.each<[string, Record<string, unknown>]>([
