@@ -3,14 +3,15 @@ import { type Command, Option } from 'commander';
 import { CalmError } from '../errors.js';
 import { defaultModels } from './default-models.js';
 import type { EvalOptions } from './eval/eval-options.js';
-import { evalPackage } from './eval/eval-package.js';
+import { evalPackages } from './eval/eval-package.js';
 import { evalServer } from './eval/eval-server.js';
 import { type EvalReport, evalJson, evalText } from './eval/report.js';
-import { wholeNumber } from './option-values.js';
+import { collect, wholeNumber } from './option-values.js';
 
 const examples = `
 Examples:
   calm eval --data stories.txt
+  calm eval --model stories-k2 --model ./its-baseline --data stories.txt
   calm eval --model ./calm-m --data wikitext.jsonl --concatenate --block 8192 --json
   calm eval --url http://127.0.0.1:8000#calm-m --tokenizer-from ./calm-m --data stories.txt --max-tokens 2000
 
@@ -24,7 +25,11 @@ export function registerEval(program: Command): void {
     .description(
       'Measure a model on text: BrierLM with its standard error, autoencoder accuracy, FLOPs a token.',
     )
-    .option('--model <package>', 'package folder, or the name of a model that comes with calm-serve')
+    .option(
+      '--model <package>',
+      'package folder, or the name of a model that comes with calm-serve; several are compared with the first',
+      collect,
+    )
     .option('--url <address>', 'instead: a model behind a completions server, http://host:port#model')
     .option(
       '--tokenizer-from <package>',
@@ -56,14 +61,14 @@ export function registerEval(program: Command): void {
     .option('--json', 'print the figures as one JSON object')
     .addHelpText('after', examples)
     .action(async (options: EvalOptions) => {
-      const report = await evaluate(options);
-      process.stdout.write(`${options.json ? evalJson(report) : evalText(report)}\n`);
+      const reports = await evaluate(options);
+      process.stdout.write(`${options.json ? evalJson(reports) : evalText(reports)}\n`);
     });
 }
 
-function evaluate(options: EvalOptions): Promise<EvalReport> {
+async function evaluate(options: EvalOptions): Promise<EvalReport[]> {
   const { model, url } = options;
-  if (url === undefined) return evalPackage(model ?? (defaultModels()[0] as string), options);
-  if (model === undefined) return evalServer(url, options);
+  if (url === undefined) return evalPackages(model ?? defaultModels().slice(0, 1), options);
+  if (model === undefined) return [await evalServer(url, options)];
   throw new CalmError('bad_usage', 'Name a package with --model or a server with --url, not both.');
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { cutDocuments, cutStream, defaultStride, settleLayout } from './blocks.js';
+import { commonLayout, cutDocuments, cutStream, defaultStride, settleLayout } from './blocks.js';
 
 const bos = 99;
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
@@ -51,6 +51,17 @@ it('never needs more chunks of context than the model has', () => {
       expect(block.starts.at(-1)! / chunkSize + span - 1).toBeLessThanOrEqual(240 / chunkSize);
     }
   }
+});
+
+it('finds one layout for models of different chunks and contexts', () => {
+  const model = (chunkSize: number, contextTokens: number) => ({ chunkSize, bosTokenId: bos, contextTokens });
+  expect(commonLayout([model(2, 1024), model(1, 514)], {})).toEqual({ stride: 4, blockTokens: 512 });
+  expect(commonLayout([model(3, 300), model(4, 400)], {})).toEqual({ stride: 12, blockTokens: 300 });
+  expect(commonLayout([model(2, 1024), model(1, 514)], { stride: 2, blockTokens: 100 })).toEqual({
+    stride: 2,
+    blockTokens: 100,
+  });
+  expect(() => commonLayout([model(2, 1024), model(4, 512)], { stride: 2 })).toThrow('multiple of 4');
 });
 
 it('cuts a joined stream anywhere, like the published evaluation', () => {

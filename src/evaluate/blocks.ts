@@ -36,7 +36,7 @@ export function defaultStride(chunkSize: number): number {
  * @throws CalmError bad_usage, naming the option
  */
 export function settleLayout(
-  model: { readonly chunkSize: number; readonly bosTokenId: number; readonly contextTokens: number },
+  model: LayoutModel,
   wanted: { readonly blockTokens?: number | undefined; readonly stride?: number | undefined },
 ): BlockLayout {
   const { chunkSize, bosTokenId, contextTokens } = model;
@@ -115,6 +115,34 @@ function offsets(first: number, length: number, { stride }: BlockLayout): number
   const found: number[] = [];
   for (let offset = first; offset + LONGEST_NGRAM <= length; offset += stride) found.push(offset);
   return found;
+}
+
+/** What a layout needs to know of a model. */
+export interface LayoutModel {
+  readonly chunkSize: number;
+  readonly bosTokenId: number;
+  readonly contextTokens: number;
+}
+
+/**
+ * The block and stride at which all of these models can be scored at the same places: the least common multiple of
+ * their strides, and what the shortest of their contexts holds.
+ * @throws CalmError bad_usage, naming the option
+ */
+export function commonLayout(
+  models: readonly LayoutModel[],
+  wanted: { readonly blockTokens?: number | undefined; readonly stride?: number | undefined },
+): { readonly blockTokens: number; readonly stride: number } {
+  const stride =
+    wanted.stride ?? models.map(model => defaultStride(model.chunkSize)).reduce(leastCommonMultiple);
+  const layouts = models.map(model => settleLayout(model, { ...wanted, stride }));
+  return { stride, blockTokens: Math.min(...layouts.map(({ blockTokens }) => blockTokens)) };
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  let [divisor, rest] = [a, b];
+  while (rest > 0) [divisor, rest] = [rest, divisor % rest];
+  return (a / divisor) * b;
 }
 
 /** @throws CalmError bad_usage where there is nothing to score */

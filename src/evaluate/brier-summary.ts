@@ -11,6 +11,11 @@ export interface BrierSummary {
   readonly positions: number;
   /** Documents with at least one position. */
   readonly documents: number;
+  /**
+   * By document, how far it moves ln BrierLM; null where the score is 0. They add up to 0, and their spread is the
+   * standard error.
+   */
+  readonly influences: ReadonlyMap<number, number> | null;
 }
 
 interface DocumentSums {
@@ -45,32 +50,36 @@ export class BrierTotals {
     const brierlm = means.every(mean => mean > 0)
       ? 100 * means.reduce((product, mean) => product * mean, 1) ** (1 / LONGEST_NGRAM)
       : 0;
-    const relative = brierlm > 0 && documents.length > 1 ? relativeError(documents, positions, means) : null;
+    const influences = brierlm > 0 ? this.#influences(positions, means) : null;
+    const relative = influences && standardError([...influences.values()]);
     return {
       brierlm,
       brierlmStderr: relative === null ? null : brierlm * relative,
       brier: means.map(mean => 100 * mean),
       positions,
       documents: documents.length,
+      influences,
     };
+  }
+
+  /**
+   * Of ln BrierLM = 1/4 sum_n ln(mean of Brier-n) by the delta method: each document's residuals,
+   * sum - positions * mean, of the four lengths together, so that their covariances count too.
+   */
+  #influences(positions: number, means: readonly number[]): Map<number, number> {
+    const influence = (document: DocumentSums): number =>
+      means.reduce((sum, mean, n) => {
+        const residual = document.brier[n]! - document.positions * mean;
+        return sum + residual / (LONGEST_NGRAM * positions * mean);
+      }, 0);
+    return new Map([...this.#documents].map(([number, document]) => [number, influence(document)]));
   }
 }
 
-/**
- * Standard error of ln BrierLM = 1/4 sum_n ln(mean of Brier-n) by the delta method, documents being the independent
- * units: each contributes its residuals sum - positions * mean, so that the four lengths' covariances count too.
- */
-function relativeError(
-  documents: readonly DocumentSums[],
-  positions: number,
-  means: readonly number[],
-): number {
-  const influences = documents.map(document =>
-    means.reduce((sum, mean, n) => {
-      const residual = document.brier[n]! - document.positions * mean;
-      return sum + residual / (LONGEST_NGRAM * positions * mean);
-    }, 0),
-  );
+/** Standard error of a sum of influences, documents being the independent units; null for fewer than two of them. */
+export function standardError(influences: readonly number[]): number | null {
+  const count = influences.length;
+  if (count < 2) return null;
   const squares = influences.reduce((sum, influence) => sum + influence * influence, 0);
-  return Math.sqrt((squares * documents.length) / (documents.length - 1));
+  return Math.sqrt((squares * count) / (count - 1));
 }

@@ -11,6 +11,7 @@ import {
   type BlockLayout,
   cutDocuments,
   cutStream,
+  type LayoutModel,
   requirePositions,
   settleLayout,
 } from './blocks.js';
@@ -22,6 +23,15 @@ import { shapeOfManifest } from './model-shape.js';
 import { reconstruct } from './reconstruction.js';
 import { scoreBlocks } from './score-blocks.js';
 import { TokenBlockModel } from './token-block-model.js';
+
+/** What a layout needs to know of a package. */
+export function layoutModelOf({ chunk_size, bos_token_id, backbone }: Manifest): LayoutModel {
+  return {
+    chunkSize: chunk_size,
+    bosTokenId: bos_token_id,
+    contextTokens: backbone.max_positions * chunk_size,
+  };
+}
 
 /**
  * Scores a package on documents of token ids.
@@ -35,9 +45,7 @@ export async function evaluatePackage(
   options: EvaluationOptions,
 ): Promise<Evaluation> {
   const { manifest } = source;
-  const { chunk_size: chunkSize, bos_token_id: bosTokenId, backbone } = manifest;
-  const contextTokens = backbone.max_positions * chunkSize;
-  const layout = settleLayout({ chunkSize, bosTokenId, contextTokens }, options);
+  const layout = settleLayout(layoutModelOf(manifest), options);
   const blocks = [...(options.concatenate ? cutStream : cutDocuments)(documents, layout)];
   requirePositions(blocks, documents);
   const sessions = new PackageSessions(environment, source, device);

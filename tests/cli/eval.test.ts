@@ -91,6 +91,37 @@ it('scores a token model at the same places, without an autoencoder', async () =
   });
 });
 
+it('compares models on one text: the first over each of the others', async () => {
+  const file = data('pair.txt', story.repeat(4));
+  const { stdout } = await run('--model', calm, '--model', token, '--data', file, '--json');
+  const { evaluations, comparisons } = JSON.parse(stdout);
+  expect(evaluations.map((each: { model: string }) => each.model)).toEqual(['calm', 'token']);
+  // The token model's context is the shorter one.
+  for (const each of evaluations) expect(each).toMatchObject({ block_tokens: 64, stride: 4, positions: 51 });
+  expect(comparisons).toEqual([
+    {
+      model: 'calm',
+      reference: 'token',
+      ratio: expect.toSatisfy(isNumberOrNull),
+      ratio_stderr: expect.toSatisfy(isNumberOrNull),
+    },
+  ]);
+  const text = (await run('--model', token, '--model', token, '--data', file)).stdout;
+  expect(text).toMatch(/^token\nBrierLM [\s\S]+\n\ntoken\nBrierLM [\s\S]+\n\ntoken over token: /);
+});
+
+const isNumberOrNull = (value: unknown): boolean => value === null || typeof value === 'number';
+
+it('refuses to compare models that read the text as different tokens', async () => {
+  const other = withTokenizer(speechless, 'other');
+  writeFileSync(join(other, 'tokenizer.model'), byteRanks(['th']));
+  await expect(
+    run('--model', calm, '--model', other, '--data', data('f.txt', 'the thin thatch')),
+  ).rejects.toThrow(
+    'calm and other read this text as different tokens, so their scores cannot be compared; evaluate them one by one.',
+  );
+});
+
 function jsonLines(): string {
   return story
     .split('\n<|endoftext|>\n')

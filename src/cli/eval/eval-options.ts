@@ -5,7 +5,8 @@ export interface EvalOptions {
   readonly device: DeviceRequest;
   readonly ortLibrary?: string;
   readonly threads?: number;
-  readonly model?: string;
+  /** One to score; more to compare the first one with the others. */
+  readonly model?: readonly string[];
   readonly data: string;
   readonly block?: number;
   readonly samples?: number;

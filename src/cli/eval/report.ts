@@ -1,4 +1,5 @@
 /** What `calm eval` prints. */
+import { type BrierRatio, brierRatio } from '../../evaluate/brier-ratio.js';
 import type { Evaluation } from '../../evaluate/evaluation.js';
 
 export interface EvalReport extends Evaluation {
@@ -6,9 +7,34 @@ export interface EvalReport extends Evaluation {
   readonly data: string;
 }
 
-/** The report as one JSON object. */
-export function evalJson(report: EvalReport): string {
+/** The first report's score over another's. */
+export interface EvalComparison extends BrierRatio {
+  readonly model: string;
+  readonly reference: string;
+}
+
+/** The first report against each of the others. */
+export function compareReports([first, ...others]: readonly EvalReport[]): EvalComparison[] {
+  if (first === undefined) return [];
+  return others.map(other => ({ model: first.model, reference: other.model, ...brierRatio(first, other) }));
+}
+
+/** One report, or several and what they say of each other, as one JSON object. */
+export function evalJson(reports: readonly EvalReport[]): string {
+  if (reports.length === 1) return JSON.stringify(reportFields(reports[0] as EvalReport));
   return JSON.stringify({
+    evaluations: reports.map(reportFields),
+    comparisons: compareReports(reports).map(({ model, reference, ratio, ratioStderr }) => ({
+      model,
+      reference,
+      ratio,
+      ratio_stderr: ratioStderr,
+    })),
+  });
+}
+
+function reportFields(report: EvalReport): object {
+  return {
     model: report.model,
     data: report.data,
     brierlm: report.brierlm,
@@ -24,11 +50,23 @@ export function evalJson(report: EvalReport): string {
     samples: report.samples,
     block_tokens: report.blockTokens,
     stride: report.stride,
-  });
+  };
 }
 
-/** The report as lines for people. */
-export function evalText(report: EvalReport): string {
+/** The reports as lines for people. */
+export function evalText(reports: readonly EvalReport[]): string {
+  if (reports.length === 1) return reportText(reports[0] as EvalReport);
+  const parts = reports.map(report => `${report.model}\n${reportText(report)}`);
+  return [...parts, ...compareReports(reports).map(comparisonText)].join('\n\n');
+}
+
+function comparisonText({ model, reference, ratio, ratioStderr }: EvalComparison): string {
+  if (ratio === null) return `${model} over ${reference}: no ratio, for one of the scores is 0`;
+  const error = ratioStderr === null ? '' : ` +- ${ratioStderr.toFixed(3)} (paired over documents)`;
+  return `${model} over ${reference}: ${ratio.toFixed(3)}${error}`;
+}
+
+function reportText(report: EvalReport): string {
   const { brierlm, brierlmStderr, autoencoderAccuracy, autoencoderAccuracyClean } = report;
   const error = brierlmStderr === null ? '' : ` +- ${brierlmStderr.toFixed(3)}`;
   const lines = [
