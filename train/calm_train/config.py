@@ -81,6 +81,9 @@ def override(raw: dict[str, Any], key: str, value: Any, own_section: str = "") -
 
 def build_config(raw: dict[str, Any]) -> Config:
     """A section inherits what `[training]` says for all of them; unknown keys and impossible values are an error."""
+    known_names = {*SECTIONS, "training", "compare", "corpora", "run", "patch_size"}
+    if unknown := set(raw) - known_names:
+        raise SystemExit(f"unknown section or key: {', '.join(sorted(unknown))}")
     shared = raw.get("training", {})
     patch_size = raw.get("patch_size", 2)
     sections: dict[str, Any] = {}

@@ -26,8 +26,10 @@ def test_training_section_applies_to_all_trainers_and_unknown_keys_are_refused()
     paths = {"corpora": ".", "run": "."}
     config = build_config(paths | {"training": {"threads": 3}, "calm": {"threads": 5}})
     assert (config.autoencoder.threads, config.calm.threads) == (3, 5)
-    with pytest.raises(SystemExit, match="hiden_size"):
+    with pytest.raises(SystemExit, match=r"unknown key in \[calm\]: hiden_size"):
         build_config(paths | {"calm": {"hiden_size": 3}})
+    with pytest.raises(SystemExit, match="unknown section or key: autoencder"):
+        build_config(paths | {"autoencder": {}})
 
 
 def test_final_mix_takes_over_at_the_end():
