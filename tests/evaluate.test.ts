@@ -57,7 +57,7 @@ async function withBlockModel(
   }
 }
 
-describe.each(['energy-k2-bin-bf16', 'energy-k4'] as const)('%s', name => {
+describe.each(['energy-k2-bin-bf16', 'energy-k4', 'flow-k4', 'diffusion-k4'] as const)('%s', name => {
   it('draws behind text, and behind its own chunks, what the engine draws one request at a time', async () => {
     const source = open(name);
     const { chunk_size: size, bos_token_id: bosTokenId } = source.manifest;
