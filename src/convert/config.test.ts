@@ -165,6 +165,9 @@ describe('parseCheckpointConfig', () => {
       expect(parse({ ...fields, architectures: [name] })).toEqual(expected);
       expect(parse({ ...energy, architectures: [name] })).toEqual(expected);
       expect(parse({ ...fields, architectures: [], model_type: type })).toEqual(expected);
+      const trained = { ...fields, architectures: [name], num_inference_steps: 7 };
+      expect(parse(trained)).toEqual({ ...expected, headSteps: 7 });
+      expect(() => parse({ ...trained, num_inference_steps: 1001 })).toThrow(/num_inference_steps/);
     },
   );
 

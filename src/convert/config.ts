@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { CalmError } from '../errors.js';
 import { type BackboneConfig, backboneConfig, backboneSchema } from './config-backbone.js';
 import { parseFields, requireSilu } from './config-fields.js';
-import { DEFAULT_HEAD_STEPS } from './head-schedule.js';
+import { DEFAULT_HEAD_STEPS, HEAD_STEP_LIMITS } from './head-schedule.js';
 
 export type { BackboneConfig, Llama3RopeScaling } from './config-backbone.js';
 
@@ -70,6 +70,12 @@ const calmSchema = backboneSchema.extend({
 });
 
 const energySchema = calmSchema.extend({ noise_size: count });
+
+/** Upstream's configurations say nothing of steps; those of `train/` do. */
+const stepwiseSchema = (kind: keyof typeof HEAD_STEP_LIMITS) => {
+  const { least, most } = HEAD_STEP_LIMITS[kind];
+  return calmSchema.extend({ num_inference_steps: count.min(least).max(most).nullish() });
+};
 
 const autoencoderSchema = z.looseObject({
   hidden_size: count,
@@ -144,12 +150,14 @@ export function parseCheckpointConfig(json: unknown, file: string): CheckpointCo
       return { architecture: 'calm-energy', ...calmSizes(fields, file), noiseSize: fields.noise_size };
     }
     case 'calm-flow': {
-      const sizes = calmSizes(parseFields(calmSchema, json, file), file);
-      return { architecture: 'calm-flow', ...sizes, headSteps: DEFAULT_HEAD_STEPS.flow };
+      const fields = parseFields(stepwiseSchema('flow'), json, file);
+      const headSteps = fields.num_inference_steps ?? DEFAULT_HEAD_STEPS.flow;
+      return { architecture: 'calm-flow', ...calmSizes(fields, file), headSteps };
     }
     case 'calm-diffusion': {
-      const sizes = calmSizes(parseFields(calmSchema, json, file), file);
-      return { architecture: 'calm-diffusion', ...sizes, headSteps: DEFAULT_HEAD_STEPS.diffusion };
+      const fields = parseFields(stepwiseSchema('diffusion'), json, file);
+      const headSteps = fields.num_inference_steps ?? DEFAULT_HEAD_STEPS.diffusion;
+      return { architecture: 'calm-diffusion', ...calmSizes(fields, file), headSteps };
     }
     case 'llama':
       return { architecture: 'llama', ...backboneConfig(parseFields(backboneSchema, json, file), file) };
