@@ -71,6 +71,8 @@ def test_an_unknown_head_and_a_budget_below_one_step(run: Path, fresh_run: Path)
     config = run.parent / "toy.toml"
     with pytest.raises(SystemExit, match="head is 'gan'; it must be one of energy, flow, diffusion"):
         call(calm, config, "--run", str(fresh_run), "--head", "gan")
+    with pytest.raises(SystemExit, match="head_steps is 1; for the diffusion head it must be from 2 to 1000"):
+        call(calm, config, "--run", str(fresh_run), "--head", "diffusion", "--head-steps", "1")
     with pytest.raises(SystemExit, match=r"flops = 1e\+06 pays for no step: .* were spent before"):
         call(calm, config, "--run", str(fresh_run), "--flops", "1e6")
 

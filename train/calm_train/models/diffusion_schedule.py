@@ -47,6 +47,5 @@ class NoiseSchedule:
 
 
 def respaced(num_steps: int) -> list[int]:
-    if not 2 <= num_steps <= TRAINING_STEPS:
-        raise ValueError(f"a diffusion head samples in 2 to {TRAINING_STEPS} steps, not {num_steps}")
+    """The training steps that a sampler of `num_steps` >= 2 visits, evenly spaced, the first and the last included."""
     return [round(i * (TRAINING_STEPS - 1) / (num_steps - 1)) for i in range(num_steps)]
