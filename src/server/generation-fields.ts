@@ -53,7 +53,7 @@ const honouredFields = {
       .number()
       .refine(seed => Number.isInteger(seed) && Math.abs(seed) <= int64Limit)
       // Its limits in the document would be wrong: a double cannot tell 2^63 from its neighbours.
-      .meta({ type: 'integer', format: 'int64' }),
+      .meta({ type: 'integer' }),
     'a whole number of at most 64 bits',
   ),
   n: optional(z.int().min(1).max(128), 'a whole number from 1 to 128'),
