@@ -178,9 +178,10 @@ export class Generation {
     const elapsedMs = nowMs - this.#submittedMs;
     this.#firstChunkMs ??= elapsedMs;
     const delivered = this.#deliver(choice.chunk);
+    const scoredTokens = delivered.tokens.length + (delivered.stopTokenId === undefined ? 0 : 1);
     const event = {
       ...delivered,
-      ...(choice.logprobs ? { logprobs: choice.logprobs.slice(0, delivered.tokens.length) } : {}),
+      ...(choice.logprobs ? { logprobs: choice.logprobs.slice(0, scoredTokens) } : {}),
       ...(this.#promptLogprobs ? { promptLogprobs: this.#promptLogprobs } : {}),
       reusedPromptTokens: this.reusedTokens,
       draws: choice.draws,

@@ -50,7 +50,7 @@ export interface ChunkEvent {
   readonly fallback: boolean;
   /** How fresh candidates agree with each token of the chunk, before it was cut; where the request asks for it. */
   readonly statistics?: readonly TokenStatistics[];
-  /** One entry for each of `tokens`, where the request asks for them. */
+  /** One entry for each of `tokens`, and for the stop token behind them, where the request asks for them. */
   readonly logprobs?: readonly TokenLogprobs[];
   /** In the first event, where the request asks for them: one entry for each prompt token that has one before it. */
   readonly promptLogprobs?: readonly TokenLogprobs[];

@@ -127,7 +127,7 @@ function writeLogprobs(
   return logprobs === null
     ? null
     : chatLogprobs(
-        parts.flatMap(part => part.logprobs ?? []),
+        parts.flatMap(({ logprobs: entries = [], tokenIds }) => entries.slice(0, tokenIds.length)),
         tokenNames,
       );
 }

@@ -21,7 +21,7 @@ export interface ChoiceDelta {
   readonly stopReason: string | number | null;
   /** What the engine says of the chunk that begins with this delta; null for further tokens of a chunk. */
   readonly chunk: ChunkWork | null;
-  /** One entry for each of `tokenIds`, where they are asked for. */
+  /** One entry for each of `tokenIds`, and for the stop token that ends the choice, where they are asked for. */
   readonly logprobs?: readonly TokenLogprobs[];
   /** Of the prompt, with the first delta, where they are asked for. */
   readonly promptLogprobs?: readonly TokenLogprobs[];
@@ -199,7 +199,7 @@ async function* readChoice(
       index,
       text: front + delta.text,
       chunk: isFirst ? event : null,
-      ...(event.logprobs ? { logprobs: held.splice(0, delta.tokenIds.length) } : {}),
+      ...(event.logprobs ? { logprobs: held.splice(0, scoredTokens(delta)) } : {}),
       ...(event.promptLogprobs ? { promptLogprobs: event.promptLogprobs } : {}),
     };
     front = '';
@@ -207,6 +207,11 @@ async function* readChoice(
     if (delta.finishReason) return;
   }
   throw new CalmError('internal', 'The engine ended a choice without saying why.');
+}
+
+/** A stop token is scored though it is not delivered: it was drawn. What a stop string takes back is not. */
+function scoredTokens({ tokenIds, finishReason, stopReason }: Delta): number {
+  return finishReason !== null && typeof stopReason !== 'string' ? Number.POSITIVE_INFINITY : tokenIds.length;
 }
 
 type Delta = Omit<ChoiceDelta, 'index' | 'chunk'>;

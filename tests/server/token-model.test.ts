@@ -209,6 +209,21 @@ describe('logprobs of a completion', () => {
     expect(text.logprobs?.token_logprobs[1]).toBeCloseTo(ids.logprobs!.token_logprobs[2]!, 5);
   });
 
+  it('have the token that ends the text, which is drawn though it is not delivered', async () => {
+    const ending = { ignore_eos: false, logit_bias: { 382: 100 }, logprobs: 1, echo: true, max_tokens: 1 };
+    const { text, token_ids, logprobs } = await choiceOf(ending);
+    expect([text, token_ids]).toEqual(['Once', []]);
+    expect(logprobs?.tokens).toEqual([...'Once', '<|end|>']);
+    expect(logprobs?.text_offset).toEqual([0, 1, 2, 3, 4]);
+    const chat = await server.client.chat.completions.create({
+      model: 'base',
+      messages: [{ role: 'user', content: 'Hi' }],
+      logit_bias: { 382: 100 },
+      logprobs: true,
+    });
+    expect(chat.choices[0]?.logprobs?.content).toEqual([]);
+  });
+
   it('name bytes that are no characters, and count offsets in characters', async () => {
     const bytes = [...Buffer.from('é😀b')];
     const forced = { prompt: bytes, echo: true, logprobs: 0, max_tokens: 1, logit_bias: { 98: 100 } };
