@@ -10,6 +10,8 @@ test('a hundred diffusion steps ask at the times of the published sampler, from 
   const times = diffusionSteps(100).map(({ time }) => time);
   expect(times.slice(0, 6)).toEqual([999, 989, 979, 969, 959, 949]);
   expect(times.slice(-6)).toEqual([50, 40, 30, 20, 10, 0]);
+  // 499.5 goes to the even neighbour, as Python rounds.
+  expect(diffusionSteps(3).map(({ time }) => time)).toEqual([999, 500, 0]);
   expect(diffusionSteps(1000).map(({ time }) => time)).toEqual(
     Array.from({ length: 1000 }, (_, i) => 999 - i),
   );

@@ -77,10 +77,9 @@ function cosineKept(): number[] {
 
 /** `count` of the trained times, the first and the last among them, evenly spaced and rounded as Python rounds. */
 function respacedTimes(count: number): number[] {
-  const stride = (TRAINED_TIMES - 1) / (count - 1);
-  const times: number[] = [];
-  for (let at = 0; times.length < count; at += stride) times.push(roundHalfToEven(at));
-  return times;
+  return Array.from({ length: count }, (_, index) =>
+    roundHalfToEven((index * (TRAINED_TIMES - 1)) / (count - 1)),
+  );
 }
 
 function roundHalfToEven(value: number): number {
