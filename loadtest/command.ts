@@ -13,12 +13,14 @@ export interface CommandOptions {
   readonly concurrency?: readonly number[];
   readonly rate?: readonly number[];
   readonly requests?: number;
-  readonly repetitions: number;
+  readonly repetitions?: number;
+  readonly timeLimit?: number;
+  readonly full?: true;
   readonly warmup?: number;
   readonly prompts: string;
   readonly inputTokens?: number;
   readonly outputTokens: number;
-  readonly temperature: readonly number[];
+  readonly temperature?: readonly number[];
   readonly seed: number;
   readonly ignoreEos: boolean;
   readonly allowLoops?: true;
@@ -40,6 +42,7 @@ Examples:
   npm run loadtest -- --model ./models/calm-m --model ./models/transformer-s --prompts random --input-tokens 512
   npm run loadtest -- --concurrency 1,8,32 \\
     --target calm=http://127.0.0.1:8000#calm-m --target llama=http://127.0.0.1:8080#transformer-s
+  npm run loadtest -- --full                      the same with more repetitions and T = 0.5, however long it takes
   npm run loadtest -- --rate 2,4,8 --goodput ttft:500,tpot:50
   npm run loadtest -- --concurrency 32 -- --threads 2 --max-num-seqs 32       options after -- go to its own server
 
@@ -81,7 +84,16 @@ export function createCommand(
       'requests of a repetition, at least one a client (default: 4 a client, or 10 s of arrivals)',
       wholeNumber(1),
     )
-    .option('--repetitions <count>', 'how often each load is measured', wholeNumber(1), 3)
+    .option('--repetitions <count>', 'how often each load is measured, at most (default: 3)', wholeNumber(1))
+    .option(
+      '--time-limit <minutes>',
+      'begin no further repetition that would end later; 0 for any time (default: 5)',
+      numberBetween(0, 10_000),
+    )
+    .option(
+      '--full',
+      'five repetitions at T = 1 and 0.5, however long they take, where options do not say otherwise',
+    )
     .option(
       '--warmup <count>',
       'requests before the clock starts (default: as many as run at a time)',
@@ -90,7 +102,7 @@ export function createCommand(
     .option('--prompts <file>', 'paragraphs, or .jsonl; or "random" for random token ids', storyOpeningsFile)
     .option('--input-tokens <count>', 'length of the prompts (default: as they are)', wholeNumber(1))
     .option('--output-tokens <count>', 'length of the answers', wholeNumber(1), 128)
-    .option('--temperature <numbers>', 'temperatures', listOf(numberBetween(0, 2)), [1])
+    .option('--temperature <numbers>', 'temperatures (default: 1)', listOf(numberBetween(0, 2)))
     .option('--seed <number>', 'seed of prompts, requests and arrivals', wholeNumber(0), 1)
     .option('--no-ignore-eos', 'let answers end early, for servers without ignore_eos')
     .option('--allow-loops', 'do not count answers that end in a repetition loop as failed')

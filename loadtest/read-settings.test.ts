@@ -34,6 +34,7 @@ describe('the command line', () => {
     expect(settings).toMatchObject({
       temperatures: [1],
       repetitions: 3,
+      timeLimitMs: 300_000,
       warmupRequests: 32,
       ignoreEos: true,
       allowLoops: false,
@@ -70,6 +71,18 @@ describe('the command line', () => {
       allowLoops: true,
       timeoutMs: 500,
     });
+  });
+
+  it('takes everything, however long it takes, with --full, but for what options say', async () => {
+    expect(await settingsOf('--full')).toMatchObject({
+      temperatures: [1, 0.5],
+      repetitions: 5,
+      timeLimitMs: null,
+    });
+    expect(
+      await settingsOf('--full', '--temperature', '1', '--repetitions', '2', '--time-limit', '0.5'),
+    ).toMatchObject({ temperatures: [1], repetitions: 2, timeLimitMs: 30_000 });
+    expect((await settingsOf('--time-limit', '0')).timeLimitMs).toBeNull();
   });
 
   it('takes a rate without --concurrency for an open loop alone', async () => {

@@ -9,6 +9,7 @@ import { UsageError } from './usage-error.js';
 
 const defaultConcurrency = [1, 2, 4, 8, 16, 32];
 const defaultWarmup = 8;
+const defaultTimeLimitMinutes = 5;
 
 /**
  * Settings of the run. A rate without --concurrency asks for the open loop alone.
@@ -26,8 +27,9 @@ export function readSettings(options: CommandOptions): RunSettings {
   ];
   return {
     loads,
-    temperatures: options.temperature,
-    repetitions: options.repetitions,
+    temperatures: options.temperature ?? (options.full ? [1, 0.5] : [1]),
+    repetitions: options.repetitions ?? (options.full ? 5 : 3),
+    timeLimitMs: readTimeLimit(options),
     requests: options.requests ?? null,
     warmupRequests: options.warmup ?? Math.max(defaultWarmup, ...concurrency),
     prompts: options.prompts,
@@ -44,6 +46,12 @@ export function readSettings(options: CommandOptions): RunSettings {
     goodput: options.goodput ?? null,
     baseline: options.baseline ?? null,
   };
+}
+
+/** Milliseconds; null for none. */
+function readTimeLimit({ timeLimit, full }: CommandOptions): number | null {
+  const minutes = timeLimit ?? (full ? 0 : defaultTimeLimitMinutes);
+  return minutes === 0 ? null : minutes * 60_000;
 }
 
 /**

@@ -70,7 +70,7 @@ async function measure(
   const startMs = clock.now();
   const progress = createProgress(progressStream);
   try {
-    const { targets: results, records } = await runPlan(targets, settings, clock, progress);
+    const { targets: results, records, repetitions } = await runPlan(targets, settings, clock, progress);
     const { rows, rawRows } = summarize(records, settings.goodput);
     const baseline = chooseBaseline(results, settings.baseline);
     return {
@@ -78,12 +78,12 @@ async function measure(
       started,
       durationSeconds: (clock.now() - startMs) / 1000,
       machine,
-      settings,
+      settings: { ...settings, repetitions },
       targets: results.map((result, index) => ({ ...result, quality: qualities[index] as Quality })),
       rows,
       rawRows,
       comparisons: baseline === null ? [] : compareRows(rows, baseline),
-      warnings: findWarnings(machine, settings, rows, rawRows),
+      warnings: findWarnings(machine, settings, repetitions, rows, rawRows),
     };
   } finally {
     progress.stop();

@@ -12,6 +12,8 @@ export interface RunSettings {
   readonly loads: readonly Load[];
   readonly temperatures: readonly number[];
   readonly repetitions: number;
+  /** No repetition but the first is begun that would end later than this after the first request; null for any time. */
+  readonly timeLimitMs: number | null;
   /** Requests of one repetition; null takes `requestsFor`. */
   readonly requests: number | null;
   /** Requests to each target before anything is timed. */

@@ -26,6 +26,25 @@ describe('planPoints', () => {
     expect(points.map(({ target }) => target)).toEqual([0, 1, 2, 1, 2, 0, 2, 0, 1]);
   });
 
+  it('changes who begins a load from one repetition to the next, whatever the number of loads', () => {
+    for (const loads of [[closed(1)], [closed(1), closed(2)], [closed(1), closed(2), closed(4)]]) {
+      const points = planPoints({ targetCount: 2, loads, temperatures: [1], repetitions: 2 });
+      const first = (repetition: number) =>
+        points.find(point => point.load === loads[0] && point.repetition === repetition)?.target;
+      expect([first(0), first(1)]).toEqual([0, 1]);
+    }
+  });
+
+  it('does everything once before it does anything again, so that a run can end early', () => {
+    const points = planPoints({
+      targetCount: 2,
+      loads: [closed(1), closed(2)],
+      temperatures: [1, 0.5],
+      repetitions: 2,
+    });
+    expect(points.map(({ repetition }) => repetition)).toEqual([...Array(8).fill(0), ...Array(8).fill(1)]);
+  });
+
   it('holds every combination once', () => {
     const points = planPoints({
       targetCount: 2,

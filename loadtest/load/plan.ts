@@ -23,20 +23,24 @@ export interface PlanOptions {
 }
 
 /**
- * All points in the order in which they run. Targets take turns under the same load, and who begins changes with
- * every turn, so that a machine that is busy for a while, or gets warmer, does not hurt one target alone.
+ * All points in the order in which they run: everything once, then all of it again. Targets take turns under the same
+ * load, and who begins changes with every turn, so that a machine that is busy for a while, or gets warmer, does not
+ * hurt one target alone; and repetitions of one load lie far apart, so that it does not hurt one load alone either.
  */
 export function planPoints({ targetCount, loads, temperatures, repetitions }: PlanOptions): Point[] {
   const points: Point[] = [];
   let turn = 0;
-  for (const temperature of temperatures) {
-    for (const load of loads) {
-      for (let repetition = 0; repetition < repetitions; repetition++, turn++) {
+  for (let repetition = 0; repetition < repetitions; repetition++) {
+    for (const temperature of temperatures) {
+      for (const load of loads) {
         for (let offset = 0; offset < targetCount; offset++) {
           points.push({ target: (turn + offset) % targetCount, load, temperature, repetition });
         }
+        turn++;
       }
     }
+    // With an even number of loads, each would else begin with the same target again.
+    if ((temperatures.length * loads.length) % targetCount === 0) turn++;
   }
   return points;
 }

@@ -121,6 +121,18 @@ describe('runPlan', () => {
     expect(clean).toBe(true);
   });
 
+  it.each([
+    [1, 1],
+    [3_600_000, 3],
+    [null, 3],
+  ])('with a time limit of %s ms makes %i of 3 repetitions', async (timeLimitMs, repetitions) => {
+    await using server = await startFakeServer();
+    const { rows, heard, clean } = await run([makeTarget('a', server.url)], { timeLimitMs, repetitions: 3 });
+    expect(rows.map(row => [row.repetitions, row.requests])).toEqual([[repetitions, 4 * repetitions]]);
+    expect(heard.done).toBe(heard.total);
+    expect(clean).toBe(true);
+  });
+
   it('does without usage in every event where a server refuses to send it', async () => {
     await using server = await startFakeServer((body, response, request) => {
       if (body.stream_options?.continuous_usage_stats) {

@@ -24,6 +24,8 @@ export interface TargetResult {
 export interface PlanResult {
   readonly targets: readonly TargetResult[];
   readonly records: readonly RunRecord[];
+  /** Those that were begun; fewer than asked for where the time was over. */
+  readonly repetitions: number;
 }
 
 /** Hears how far a run is. */
@@ -47,16 +49,34 @@ export async function runPlan(
   try {
     for (const state of states) await state.prepare(settings, clock, progress);
     const points = planPoints({ ...settings, targetCount: targets.length });
-    progress.start(points.reduce((sum, point) => sum + requestsFor(point.load, settings), 0));
+    progress.start(countRequests(points, settings));
     const records: RunRecord[] = [];
-    for (const point of points) {
+    const startMs = clock.now();
+    let repetitions = 1;
+    for (const [index, point] of points.entries()) {
+      if (point.repetition === repetitions) {
+        if (!fitsOneMore(clock.now() - startMs, repetitions, settings.timeLimitMs)) {
+          progress.advance(countRequests(points.slice(index), settings));
+          break;
+        }
+        repetitions += 1;
+      }
       const record = await states[point.target]?.run(point, settings, clock, progress);
       if (record) records.push(record);
     }
-    return { targets: states.map(state => state.describe()), records };
+    return { targets: states.map(state => state.describe()), records, repetitions };
   } finally {
     for (const state of states) state.close();
   }
+}
+
+/** Whether another repetition as long as the ones before ends within the limit. */
+function fitsOneMore(elapsedMs: number, repetitions: number, limitMs: number | null): boolean {
+  return limitMs === null || elapsedMs + elapsedMs / repetitions <= limitMs;
+}
+
+function countRequests(points: readonly Point[], settings: RunSettings): number {
+  return points.reduce((sum, point) => sum + requestsFor(point.load, settings), 0);
 }
 
 class TargetState {

@@ -181,18 +181,19 @@ describe('findWarnings', () => {
   const calm = makeRow({ tokensPerSecond: { median: 100, least: 98, most: 103 } });
 
   it('is silent where there is nothing to say', () => {
-    expect(findWarnings(machine, settings, [calm], rawRows)).toEqual([]);
+    expect(findWarnings(machine, settings, settings.repetitions, [calm], rawRows)).toEqual([]);
   });
 
   it('names a busy machine, a busy client, a wide range and a single repetition', () => {
     const busyClient = makeRow({ clientCores: 0.95 });
     const text = findWarnings(
       { ...machine, loadBefore: 2 },
-      { ...settings, repetitions: 1 },
+      { ...settings, repetitions: 3 },
+      1,
       [calm, busyClient],
       [],
     ).join('\n');
-    for (const words of ['not idle', '0.95 of a core', '1 of 2 rows', 'one repetition'])
+    for (const words of ['not idle', '0.95 of a core', '1 of 2 rows', 'one repetition', '1 of 3 repetitions'])
       expect(text).toContain(words);
   });
 });

@@ -9,9 +9,11 @@ const busyClientCores = 0.8;
 const wideSpread = 0.1;
 const busyMachineLoad = 0.5;
 
+/** @param repetitions that were done; `settings` says how many were wanted */
 export function findWarnings(
   machine: Machine,
   settings: RunSettings,
+  repetitions: number,
   rows: readonly Row[],
   rawRows: readonly RawRow[],
 ): string[] {
@@ -35,7 +37,11 @@ export function findWarnings(
     const share = `${wide.length} of ${rows.length}`;
     warnings.push(`In ${share} rows the repetitions lie more than 10 % apart: look at their range.`);
   }
-  if (settings.repetitions === 1)
-    warnings.push('There was one repetition only, so the figures have no range.');
+  if (repetitions < settings.repetitions) {
+    warnings.push(
+      `Only ${repetitions} of ${settings.repetitions} repetitions fitted into the time limit; --full or --time-limit 0 takes all.`,
+    );
+  }
+  if (repetitions === 1) warnings.push('There was one repetition only, so the figures have no range.');
   return warnings;
 }

@@ -11,6 +11,7 @@ export function makeSettings(changes: Partial<RunSettings> = {}): RunSettings {
     loads: [{ kind: 'closed', concurrency: 2 }],
     temperatures: [1],
     repetitions: 2,
+    timeLimitMs: null,
     requests: 4,
     warmupRequests: 1,
     prompts: storyOpeningsFile,
