@@ -24,7 +24,7 @@ if [ ! -e "$venv/ready" ]; then
 fi
 
 # A short context bounds what a request costs that asks for 2^53 tokens.
-arguments=(--port 0 --device cpu --max-model-len 32 --api-key fuzz)
+arguments=(--port 0 --device cpu --threads 1 --max-model-len 16 --api-key fuzz)
 [ $# -gt 1 ] && arguments+=(--model "$2")
 node "$root/bin/calm.js" serve "${arguments[@]}" >"$work/log" 2>&1 &
 server=$!

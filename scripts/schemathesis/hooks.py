@@ -11,9 +11,9 @@ from typing import Any
 import jsonschema_rs
 import schemathesis
 
-MOST_CHOICES = 4
-MOST_CANDIDATES = 32
-MOST_PROMPTS = 8
+MOST_CHOICES = 3
+MOST_CANDIDATES = 8
+MOST_PROMPTS = 4
 MODELS = os.environ["CALM_SERVED_MODELS"].split(",")
 
 #: Codes with which a body is refused that holds to the schema: what is asked for is not what the model can do.
