@@ -49,6 +49,11 @@ export function registerEval(program: Command): void {
       wholeNumber(1),
     )
     .option('--concatenate', 'join the documents and cut them into blocks anywhere, like the published code')
+    .option(
+      '--document-tokens <count>',
+      'score only the first tokens of each document: the least error for the time, on another scale',
+      wholeNumber(1),
+    )
     .option('--max-tokens <count>', 'score only the first tokens of the data', wholeNumber(1))
     .option('--seed <number>', 'key of all random numbers', wholeNumber(0), 1)
     .addOption(

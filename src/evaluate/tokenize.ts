@@ -23,17 +23,25 @@ export function openPackageEncoding(source: ModelPackage): Encoding {
   });
 }
 
-/** Token ids of the documents in order, cut off after `maxTokens` of them in all. */
+/** How much of the text is taken; everything where nothing is said. */
+export interface TextLimits {
+  /** Tokens in all. */
+  readonly maxTokens?: number | undefined;
+  /** First tokens of each document. */
+  readonly documentTokens?: number | undefined;
+}
+
+/** Token ids of the documents in order, as far as the limits go. */
 export function tokenizeDocuments(
   encoding: Encoding,
   texts: readonly string[],
-  maxTokens = Number.POSITIVE_INFINITY,
+  { maxTokens, documentTokens }: TextLimits = {},
 ): number[][] {
   const documents: number[][] = [];
-  let left = maxTokens;
+  let left = maxTokens ?? Number.POSITIVE_INFINITY;
   for (const text of texts) {
     if (left <= 0) break;
-    const tokens = encoding.encode(text).slice(0, left);
+    const tokens = encoding.encode(text).slice(0, Math.min(left, documentTokens ?? left));
     left -= tokens.length;
     documents.push(tokens);
   }

@@ -71,6 +71,7 @@ it('prints one JSON object with the figures of a CALM', async () => {
     flops_per_token_parts: expect.objectContaining({ decoder: expect.any(Number) }),
     // 26 and 24 bytes; the document of 2 bytes has no position.
     tokens: 50,
+    document_tokens: null,
     documents: 2,
     positions: 6 + 6,
     samples: 2,
@@ -89,6 +90,19 @@ it('scores a token model at the same places, without an autoencoder', async () =
     samples: 2,
     block_tokens: 64,
   });
+});
+
+it('takes only the first tokens of each document where that is wanted', async () => {
+  const file = data('first.txt', story);
+  const { stdout } = await run('--model', calm, '--data', file, '--document-tokens', '9', '--json');
+  expect(JSON.parse(stdout)).toMatchObject({
+    document_tokens: 9,
+    tokens: 18,
+    documents: 2,
+    positions: 2 + 2,
+  });
+  const text = (await run('--model', calm, '--data', file, '--document-tokens', '9')).stdout;
+  expect(text).toContain(`in 18 tokens of ${file}, the first 9 of each document\n`);
 });
 
 it('compares models on one text: the first over each of the others', async () => {

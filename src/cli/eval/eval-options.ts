@@ -13,6 +13,7 @@ export interface EvalOptions {
   readonly stride?: number;
   readonly concatenate?: true;
   readonly maxTokens?: number;
+  readonly documentTokens?: number;
   readonly seed: number;
   readonly url?: string;
   readonly tokenizerFrom?: string;

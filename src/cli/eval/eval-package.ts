@@ -65,7 +65,7 @@ async function evalPackage(
       concatenate: options.concatenate,
       onProgress: tokens => progress.update(tokens),
     });
-    return { model: name, data: options.data, ...evaluation };
+    return { model: name, data: options.data, documentTokens: options.documentTokens ?? null, ...evaluation };
   } finally {
     progress.stop();
   }
@@ -87,7 +87,7 @@ function requireSameTokens(sources: readonly ModelPackage[], texts: readonly (re
 function readTokens(source: ModelPackage, options: EvalOptions): number[][] {
   const encoding = openPackageEncoding(source);
   try {
-    return tokenizeDocuments(encoding, readDocuments(options.data), options.maxTokens);
+    return tokenizeDocuments(encoding, readDocuments(options.data), options);
   } finally {
     encoding.close();
   }

@@ -25,7 +25,7 @@ export async function evalServer(url: string, options: EvalOptions): Promise<Eva
   const like = openPackage(resolvePackage(options.tokenizerFrom, modelsFolder));
   const encoding = openPackageEncoding(like);
   try {
-    const documents = tokenizeDocuments(encoding, readDocuments(options.data), options.maxTokens);
+    const documents = tokenizeDocuments(encoding, readDocuments(options.data), options);
     const progress = new EvalProgress(documents.flat().length, 'tokens');
     try {
       const evaluation = await evaluateServer(target, like.manifest, encoding, documents, {
@@ -37,7 +37,12 @@ export async function evalServer(url: string, options: EvalOptions): Promise<Eva
         textPrompts: options.textPrompts,
         onProgress: tokens => progress.update(tokens),
       });
-      return { model: url, data: options.data, ...evaluation };
+      return {
+        model: url,
+        data: options.data,
+        documentTokens: options.documentTokens ?? null,
+        ...evaluation,
+      };
     } finally {
       progress.stop();
     }

@@ -5,6 +5,8 @@ import type { Evaluation } from '../../evaluate/evaluation.js';
 export interface EvalReport extends Evaluation {
   readonly model: string;
   readonly data: string;
+  /** How much of each document was taken; null for all of it. */
+  readonly documentTokens: number | null;
 }
 
 /** The first report's score over another's. */
@@ -45,6 +47,7 @@ function reportFields(report: EvalReport): object {
     flops_per_token: report.flopsPerToken,
     flops_per_token_parts: report.flopsPerTokenParts,
     tokens: report.tokens,
+    document_tokens: report.documentTokens,
     documents: report.documents,
     positions: report.positions,
     samples: report.samples,
@@ -72,7 +75,7 @@ function reportText(report: EvalReport): string {
   const lines = [
     `BrierLM      ${brierlm.toFixed(3)}${error} (standard error over ${report.documents} documents or blocks)`,
     `Brier-1..4   ${report.brier.map(score => score.toFixed(3)).join('  ')} %`,
-    `scored       ${report.positions} positions ${report.stride} tokens apart in ${report.tokens} tokens of ${report.data}`,
+    `scored       ${report.positions} positions ${report.stride} tokens apart in ${report.tokens} tokens of ${report.data}${firstTokens(report)}`,
     `with         blocks of ${report.blockTokens} tokens, ${report.samples} samples a position`,
   ];
   if (autoencoderAccuracy !== null && autoencoderAccuracyClean !== null) {
@@ -84,6 +87,10 @@ function reportText(report: EvalReport): string {
     lines.push(`FLOPs/token  ${report.flopsPerToken.toExponential(2)} at full context, one candidate a step`);
   }
   return lines.join('\n');
+}
+
+function firstTokens({ documentTokens }: EvalReport): string {
+  return documentTokens === null ? '' : `, the first ${documentTokens} of each document`;
 }
 
 function percent(share: number): string {
