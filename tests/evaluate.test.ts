@@ -4,7 +4,7 @@ import type { BlockModel } from '../src/evaluate/block-model.js';
 import type { Block } from '../src/evaluate/blocks.js';
 import { CalmBlockModel } from '../src/evaluate/calm-block-model.js';
 import { evaluatePackage } from '../src/evaluate/evaluate-package.js';
-import { reconstruct } from '../src/evaluate/reconstruction.js';
+import { randomChunks, reconstruct } from '../src/evaluate/reconstruction.js';
 import { TokenBlockModel } from '../src/evaluate/token-block-model.js';
 import { Engine } from '../src/runtime/engine.js';
 import { cacheSize } from '../src/runtime/kv-cache.js';
@@ -201,6 +201,19 @@ it('counts the tokens that encoder and decoder give back', async () => {
   expect(noisy).toBe(await share(means.map((value, i) => value + Math.exp(logStds[i]!) * normals[i]!)));
   expect(Math.min(clean, noisy)).toBeGreaterThan(0);
   expect(clean).not.toBe(noisy);
+});
+
+it('draws random chunks of every usual token and of no special one', () => {
+  const { manifest } = open('energy-k2-bin-bf16');
+  if (manifest.kind !== 'calm') throw new Error('expected a CALM');
+  const named = { file: 'x', pattern: 'x', special_tokens: { '<a>': 5 } };
+  const tokens = randomChunks({ ...manifest, tokenizer: named }, 3);
+  expect(tokens.length).toBe(8192);
+  const special = [5, manifest.bos_token_id, ...manifest.eos_token_ids, manifest.pad_token_id!];
+  // A usual token is missing with a probability of 320 e^-25.
+  expect(new Set(tokens).size).toBe(manifest.vocab_size - new Set(special).size);
+  for (const id of special) expect(tokens).not.toContain(id);
+  expect(randomChunks(manifest, 4)).not.toEqual(randomChunks(manifest, 3));
 });
 
 async function reconstructIn(source: ModelPackage, ids: readonly number[], seed: number) {

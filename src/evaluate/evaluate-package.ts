@@ -20,7 +20,7 @@ import { CalmBlockModel } from './calm-block-model.js';
 import type { Evaluation, EvaluationOptions } from './evaluation.js';
 import { flopsPerToken, flopsPerTokenByPart } from './flops.js';
 import { shapeOfManifest } from './model-shape.js';
-import { reconstruct } from './reconstruction.js';
+import { randomChunks, reconstruct } from './reconstruction.js';
 import { scoreBlocks } from './score-blocks.js';
 import { TokenBlockModel } from './token-block-model.js';
 
@@ -51,14 +51,12 @@ export async function evaluatePackage(
   const sessions = new PackageSessions(environment, source, device);
   try {
     const totals = await score(sessions, manifest, blocks, layout, options);
+    const text = blocks.flatMap(block => textChunks(block, layout));
     const autoencoder =
+      manifest.kind === 'calm' ? await reconstruct(sessions, manifest, text, options.seed) : null;
+    const random =
       manifest.kind === 'calm'
-        ? await reconstruct(
-            sessions,
-            manifest,
-            blocks.flatMap(block => textChunks(block, layout)),
-            options.seed,
-          )
+        ? await reconstruct(sessions, manifest, randomChunks(manifest, options.seed), options.seed)
         : null;
     const shape = shapeOfManifest(manifest);
     const full = { contextSteps: manifest.backbone.max_positions, candidates: 1 };
@@ -70,6 +68,7 @@ export async function evaluatePackage(
       tokens: blocks.reduce((sum, block) => sum + block.textTokens, 0),
       autoencoderAccuracy: autoencoder?.noisy ?? null,
       autoencoderAccuracyClean: autoencoder?.clean ?? null,
+      autoencoderAccuracyRandom: random?.noisy ?? null,
       flopsPerToken: shape && flopsPerToken(shape, full),
       flopsPerTokenParts: shape && flopsPerTokenByPart(shape, full),
     };

@@ -56,6 +56,7 @@ export async function evaluateServer(
     tokens,
     autoencoderAccuracy: null,
     autoencoderAccuracyClean: null,
+    autoencoderAccuracyRandom: null,
     flopsPerToken: null,
     flopsPerTokenParts: null,
   };

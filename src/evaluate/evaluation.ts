@@ -26,6 +26,8 @@ export interface Evaluation extends BrierSummary {
   /** Shares of tokens that the autoencoder gives back; null for token models. */
   readonly autoencoderAccuracy: number | null;
   readonly autoencoderAccuracyClean: number | null;
+  /** Under posterior noise, of tokens drawn uniformly: what odd text may count on. */
+  readonly autoencoderAccuracyRandom: number | null;
   /** One candidate a step, at the model's full context; null for heads whose cost is not known. */
   readonly flopsPerToken: number | null;
   /** The same by part. */

@@ -5,6 +5,7 @@ import { HandleStack } from '../runtime/ort/handle.js';
 import type { PackageSessions } from '../runtime/ort/package-sessions.js';
 import { TensorBuffer } from '../runtime/ort/tensor-buffer.js';
 import { fillNormals } from '../sampler/normal.js';
+import { RandomStream } from '../sampler/uniform.js';
 
 /** Shares of tokens that come back as they were. */
 export interface Reconstruction {
@@ -17,6 +18,26 @@ export interface Reconstruction {
 /** Logits of all chunks of a call are in memory at once; this bounds them. */
 const LOGIT_BYTES_PER_CALL = 64 << 20;
 const MOST_CHUNKS_PER_CALL = 1024;
+
+/** Random tokens that are reconstructed: a share of 99.5 % has a standard error of 0.08 %. */
+const RANDOM_TOKENS = 8192;
+/** Keeps them apart from all other uses of the seed. */
+const RANDOM_STREAM = 2 ** 31 - 1;
+
+/** Whole chunks of tokens, each drawn uniformly from all but the special ones. */
+export function randomChunks(manifest: CalmManifest, seed: number): number[] {
+  const { vocab_size, chunk_size, tokenizer, bos_token_id, eos_token_ids, pad_token_id } = manifest;
+  const special = new Set([
+    bos_token_id,
+    ...eos_token_ids,
+    pad_token_id,
+    ...Object.values(tokenizer?.special_tokens ?? {}),
+  ]);
+  const usual = Array.from({ length: vocab_size }, (_, id) => id).filter(id => !special.has(id));
+  const random = new RandomStream({ seed, choice: RANDOM_STREAM, step: 0 });
+  const count = Math.ceil(RANDOM_TOKENS / chunk_size) * chunk_size;
+  return Array.from({ length: count }, () => usual[Math.floor(random.next() * usual.length)] as number);
+}
 
 /**
  * Encodes chunks and decodes them again.

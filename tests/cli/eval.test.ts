@@ -67,6 +67,7 @@ it('prints one JSON object with the figures of a CALM', async () => {
     brier: [expect.any(Number), expect.any(Number), expect.any(Number), expect.any(Number)],
     autoencoder_accuracy: expect.any(Number),
     autoencoder_accuracy_clean: expect.any(Number),
+    autoencoder_accuracy_random: expect.any(Number),
     flops_per_token: expect.any(Number),
     flops_per_token_parts: expect.objectContaining({ decoder: expect.any(Number) }),
     // 26 and 24 bytes; the document of 2 bytes has no position.
@@ -86,6 +87,7 @@ it('scores a token model at the same places, without an autoencoder', async () =
   expect(JSON.parse(stdout)).toMatchObject({
     autoencoder_accuracy: null,
     autoencoder_accuracy_clean: null,
+    autoencoder_accuracy_random: null,
     positions: 12,
     samples: 2,
     block_tokens: 64,
@@ -148,7 +150,7 @@ it('prints lines for people, and stops after --max-tokens', async () => {
   expect(stdout).toMatch(/^BrierLM {6}\d/);
   expect(stdout).toMatch(/scored {7}7 positions 4 tokens apart in 30 tokens of /);
   expect(stdout).toMatch(/with {9}blocks of 128 tokens, 4 samples a position/);
-  expect(stdout).toMatch(/autoencoder {2}/);
+  expect(stdout).toMatch(/autoencoder {2}\S+ % of tokens .*, \S+ % without, \S+ % of random ones\n/);
 });
 
 it.each<[string, () => string[], RegExp]>([

@@ -44,6 +44,7 @@ function reportFields(report: EvalReport): object {
     brier: report.brier,
     autoencoder_accuracy: report.autoencoderAccuracy,
     autoencoder_accuracy_clean: report.autoencoderAccuracyClean,
+    autoencoder_accuracy_random: report.autoencoderAccuracyRandom,
     flops_per_token: report.flopsPerToken,
     flops_per_token_parts: report.flopsPerTokenParts,
     tokens: report.tokens,
@@ -71,6 +72,7 @@ function comparisonText({ model, reference, ratio, ratioStderr }: EvalComparison
 
 function reportText(report: EvalReport): string {
   const { brierlm, brierlmStderr, autoencoderAccuracy, autoencoderAccuracyClean } = report;
+  const random = report.autoencoderAccuracyRandom;
   const error = brierlmStderr === null ? '' : ` +- ${brierlmStderr.toFixed(3)}`;
   const lines = [
     `BrierLM      ${brierlm.toFixed(3)}${error} (standard error over ${report.documents} documents or blocks)`,
@@ -78,9 +80,9 @@ function reportText(report: EvalReport): string {
     `scored       ${report.positions} positions ${report.stride} tokens apart in ${report.tokens} tokens of ${report.data}${firstTokens(report)}`,
     `with         blocks of ${report.blockTokens} tokens, ${report.samples} samples a position`,
   ];
-  if (autoencoderAccuracy !== null && autoencoderAccuracyClean !== null) {
+  if (autoencoderAccuracy !== null && autoencoderAccuracyClean !== null && random !== null) {
     lines.push(
-      `autoencoder  ${percent(autoencoderAccuracy)} of tokens come back under posterior noise, ${percent(autoencoderAccuracyClean)} without`,
+      `autoencoder  ${percent(autoencoderAccuracy)} of tokens come back under posterior noise, ${percent(autoencoderAccuracyClean)} without, ${percent(random)} of random ones`,
     );
   }
   if (report.flopsPerToken !== null) {
