@@ -3,10 +3,10 @@
  *
  *   npm run build && node scripts/measure-long-context.js --model <package> --chunks 16,64,256,1024,2048
  *
- * Each length is measured `--repetitions` times, all lengths in turn; figures are medians. A step's time is the
- * native call's, the engine's share is what is left of the step. Prefill is by position: what the piece of 64 chunks
- * that ends at this length cost. Memory is what the resident set grew by while `--rows` rows of this length were
- * filled, over the bytes that their keys and values take.
+ * Times are CPU time of this process on one thread, which other work on the machine disturbs little; on an idle machine
+ * it is wall time. Each length is measured `--repetitions` times, all lengths in turn; figures are medians. A step is
+ * everything from one chunk to the next, engine and all. Prefill is by position: what the piece of 64 chunks that ends
+ * at this length cost. Memory is what the resident set grew by while `--rows` rows of the greatest length were filled.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -23,7 +23,6 @@ const { values: options } = parseArgs({
     steps: { type: 'string', default: '12' },
     rows: { type: 'string', default: '4' },
     repetitions: { type: 'string', default: '3' },
-    threads: { type: 'string', default: '2' },
     /** Rows that decode at once. */
     batch: { type: 'string', default: '1' },
   },
@@ -37,7 +36,7 @@ const WARMUP_STEPS = 2;
 
 const source = openPackage(options.model);
 const { manifest } = source;
-const environment = OrtEnvironment.open(OrtLibrary.load(), { threads: Number(options.threads) });
+const environment = OrtEnvironment.open(OrtLibrary.load(), { threads: 1 });
 const { backbone } = manifest;
 const bytesPerChunk =
   2 *
@@ -57,6 +56,11 @@ function randomIds(count, seed) {
 
 function residentBytes() {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;
+}
+
+function cpuMs() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 function median(values) {
@@ -89,61 +93,63 @@ async function run({ model, engine }, chunks, texts, onChunk) {
   await Promise.all(Array.from({ length: texts }, (_, text) => follow(text)));
 }
 
-/** Milliseconds of a decode step and of the engine around it, when every row holds `chunks` chunks or a few more. */
+/** CPU milliseconds of each decode step, when every row holds `chunks` chunks or a few more. */
 async function decodeCost(opened, chunks) {
   const readings = [];
   await run(opened, chunks, batch, (text, seen) => {
     // The last text was admitted last: while it decodes, all of them do.
-    if (text === batch - 1 && seen >= WARMUP_STEPS) readings.push(opened.engine.stats());
+    if (text !== batch - 1 || seen < WARMUP_STEPS) return;
+    readings.push(cpuMs());
   });
-  const [first, last] = [readings[0], readings.at(-2)];
-  const count = last.steps - first.steps;
-  return {
-    decodeMs: (last.decodeMs - first.decodeMs) / count,
-    engineMs: (last.stepMs - first.stepMs - (last.decodeMs - first.decodeMs)) / count,
-  };
+  return readings.slice(1, -1).map((reading, index) => reading - readings[index]);
 }
 
-/** Milliseconds of the piece that ends at each length. */
-async function prefillCost({ model }, longest) {
+/** CPU milliseconds of the piece that ends at each length. */
+async function prefillCost({ model }, longest, slot = 0, start = 0) {
   const K = model.chunkSize;
   const times = new Map();
   const ids = randomIds(longest * K, 7);
-  for (let position = 0; position < longest; position += PIECE) {
+  for (let position = start; position < longest; position += PIECE) {
     const tokens = ids.slice(position * K, Math.min(longest, position + PIECE) * K);
-    const { timings } = await model.step({ prefill: [{ slot: 0, position, tokens }], decode: [] });
-    times.set(position + tokens.length / K, (timings.prefillMs * PIECE * K) / tokens.length);
+    const startMs = cpuMs();
+    await model.step({ prefill: [{ slot, position, tokens }], decode: [] });
+    times.set(position + tokens.length / K, ((cpuMs() - startMs) * PIECE * K) / tokens.length);
   }
   return times;
 }
 
+/** MiB that the process grew by when rows were filled with 16 and with more chunks, and what their keys and values take. */
+async function memoryCost(chunks) {
+  const filled = open(rowCount);
+  const before = residentBytes();
+  const fill = async (from, to) => {
+    for (let slot = 0; slot < rowCount; slot += 1) await prefillCost(filled, to, slot, from);
+  };
+  await fill(0, 16);
+  const short = residentBytes() - before;
+  await fill(16, chunks);
+  const long = residentBytes() - before;
+  await filled.engine.close();
+  return [short, long, rowCount * bytesPerChunk * chunks].map(bytes => (bytes / 2 ** 20).toFixed(0));
+}
+
 const fits = lengths.filter(chunks => chunks + 4 <= backbone.max_positions);
+const memory = await memoryCost(Math.max(...fits));
 const decode = new Map(fits.map(chunks => [chunks, []]));
 const prefill = new Map();
 const opened = open(batch);
 for (let repetition = -1; repetition < Number(options.repetitions); repetition += 1) {
   const pieces = await prefillCost(opened, Math.max(...fits));
   for (const chunks of fits) {
-    const cost = await decodeCost(opened, chunks);
+    const costs = await decodeCost(opened, chunks);
     // The first round is for kernels and compilers to warm up.
-    if (repetition >= 0) decode.get(chunks).push(cost);
+    if (repetition >= 0) decode.get(chunks).push(...costs);
   }
   if (repetition < 0) continue;
   for (const [end, ms] of pieces) prefill.set(end, [...(prefill.get(end) ?? []), ms]);
 }
 await opened.engine.close();
 
-const memory = new Map();
-for (const chunks of fits) {
-  const filled = open(rowCount);
-  // Buffers and code that do not depend on the length.
-  await run(filled, 16, rowCount, () => {});
-  const before = residentBytes();
-  await run(filled, chunks, rowCount, () => {});
-  const used = rowCount * bytesPerChunk * Math.max(1, chunks - 16);
-  memory.set(chunks, { mib: (residentBytes() - before) / 2 ** 20, usedMib: used / 2 ** 20 });
-  await filled.engine.close();
-}
 environment.close();
 
 console.log(
@@ -151,17 +157,20 @@ console.log(
     `${batch} row${batch > 1 ? 's' : ''}, ${bytesPerChunk} bytes of cache a chunk:\n`,
 );
 console.log(
-  '| chunks in the row | decode step ms | over the shortest | engine ms a step | prefill of 64 chunks up to here, ms | resident MiB grown | keys and values, MiB |',
+  '| chunks in the row | step, CPU ms | over the shortest | prefill of 64 chunks up to here, CPU ms |',
 );
-console.log('|---|---|---|---|---|---|---|');
-const stepMs = chunks => median(decode.get(chunks).map(({ decodeMs }) => decodeMs));
+console.log('|---|---|---|---|');
+const stepMs = chunks => median(decode.get(chunks));
 for (const chunks of fits) {
-  const engineMs = median(decode.get(chunks).map(entry => entry.engineMs));
   const end = Math.max(PIECE, chunks);
   const piece = prefill.has(end) ? median(prefill.get(end)).toFixed(1) : '-';
-  const { mib, usedMib } = memory.get(chunks);
   console.log(
     `| ${chunks} | ${stepMs(chunks).toFixed(2)} | ${(stepMs(chunks) / stepMs(fits[0])).toFixed(2)} | ` +
-      `${engineMs.toFixed(3)} | ${piece} | ${chunks > 16 ? mib.toFixed(1) : '-'} | ${chunks > 16 ? usedMib.toFixed(1) : '-'} |`,
+      `${piece} |`,
   );
 }
+const [shortMib, longMib, cacheMib] = memory;
+console.log(
+  `\nThe process grew by ${shortMib} MiB when ${rowCount} rows were filled with 16 chunks, and by ${longMib} MiB when they ` +
+    `were filled with ${Math.max(...fits)}, whose keys and values are ${cacheMib} MiB.`,
+);

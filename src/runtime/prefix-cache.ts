@@ -118,7 +118,11 @@ export class PrefixCache {
       this.#siblingsOf(oldest).delete(oldest.key);
       this.#spare.push(oldest.words);
     }
-    return this.#spare.pop() ?? new Float64Array(BLOCK_CHUNKS * this.#rows.wordsPerChunk);
+    // Not filled with zeros, as it is written at once.
+    return (
+      this.#spare.pop() ??
+      new Float64Array(Buffer.allocUnsafeSlow(8 * BLOCK_CHUNKS * this.#rows.wordsPerChunk).buffer)
+    );
   }
 
   #siblingsOf({ parent }: Block): Map<string, Block> {
