@@ -26,13 +26,17 @@ afterEach(() => {
 });
 
 /** Starts a server with settings in the environment and a file, and resolves when it says that it is ready. */
-async function serve(environment: Record<string, string>, file: object): Promise<Serving> {
+async function serve(
+  environment: Record<string, string>,
+  file: object,
+  ...flags: string[]
+): Promise<Serving> {
   const config = join(mkdtempSync(join(tmpdir(), 'calm-serve-')), 'calm.json');
   writeFileSync(
     config,
     JSON.stringify({ ...(named ? { model: named } : {}), port: 0, device: 'cpu', ...file }),
   );
-  const child = spawn(process.execPath, [program, 'serve', '--config', config, '--threads', '1'], {
+  const child = spawn(process.execPath, [program, 'serve', '--config', config, '--threads', '1', ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
   });
@@ -56,10 +60,21 @@ const title = hasModel
   : 'an operator of calm serve (skipped: there is no models/default.json, and CALM_TEST_PACKAGE names no package)';
 
 describe.skipIf(!hasModel)(title, () => {
-  it('sets keys by the environment, the rest by a file, and gets a JSON line for each request', async () => {
+  it('sets keys in every place, a flag before a variable before a file, and gets a JSON line for each request', async () => {
+    const keyFile = join(mkdtempSync(join(tmpdir(), 'calm-serve-')), 'keys');
+    writeFileSync(keyFile, '# from the file\nfour\n');
     const { child, url, exitCode, lines } = await serve(
-      { CALM_API_KEY: 'one,two' },
-      { 'model-alias': [], 'any-model': true, 'disable-access-log-for': ['/health'] },
+      { CALM_API_KEY: 'one,two', CALM_MAX_NUM_SEQS: '3', CALM_MAX_MODEL_LEN: '32' },
+      {
+        'max-num-seqs': 4,
+        'max-model-len': 64,
+        'api-key-file': keyFile,
+        'model-alias': [],
+        'any-model': true,
+        'disable-access-log-for': ['/health'],
+      },
+      '--max-num-seqs',
+      '2',
     );
     const call = (path: string, key: string | null, body?: object) =>
       fetch(url + path, {
@@ -69,8 +84,11 @@ describe.skipIf(!hasModel)(title, () => {
           ...(key === null ? {} : { authorization: `Bearer ${key}` }),
         },
       });
-    expect((await call('/health', null)).status).toBe(200);
+    const health = await (await call('/health', null)).json();
+    expect(health).toMatchObject({ status: 'ok', models: [{ slots: 2 }] });
     expect((await call('/v1/models', 'three')).status).toBe(401);
+    const models = await (await call('/v1/models', 'four')).json();
+    expect(models).toMatchObject({ data: [{ max_model_len: 32 }] });
     const prompt = { model: 'gpt-3.5-turbo-instruct', prompt: 'A secret', max_tokens: 4, ignore_eos: true };
     const answer = await (await call('/v1/completions', 'two', prompt)).json();
     expect(answer).toMatchObject({ usage: { completion_tokens: 4 } });
@@ -84,11 +102,12 @@ describe.skipIf(!hasModel)(title, () => {
       .filter(({ msg }) => msg === 'request');
     expect(requests.map(({ path, status }) => [path, status])).toEqual([
       ['/v1/models', 401],
+      ['/v1/models', 200],
       ['/v1/completions', 200],
       ['/metrics', 200],
     ]);
-    expect(requests[1]).toMatchObject({ generated_tokens: 4, finish_reasons: { length: 1 }, aborted: false });
-    expect(lines().join('\n')).not.toMatch(/secret|"two"|"three"/);
+    expect(requests[2]).toMatchObject({ generated_tokens: 4, finish_reasons: { length: 1 }, aborted: false });
+    expect(lines().join('\n')).not.toMatch(/secret|"two"|"three"|"four"/);
   });
 
   it('ends a long answer at the second signal, with 0', async () => {
