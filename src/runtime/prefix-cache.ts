@@ -4,7 +4,7 @@
  * before it, so nothing can be confused, and a prefix that stands at K alignments is K different branches.
  *
  * Blocks are copies in host memory, made when a prefill piece is done and copied back into the row of a later
- * request. A copy costs about a hundredth of computing it, has the same bits, and leaves the rows of running requests
+ * request. A copy costs a few hundredths of computing it, has the same bits, and leaves the rows of running requests
  * to them alone: whatever happens to a request, its blocks stay valid.
  */
 import type { RowMemory } from './kv-cache-rows.js';
