@@ -292,7 +292,7 @@ describe.skipIf(!hasChromium)('the playground in Chromium', { timeout: pageTimeo
     expect(await chunks(page).count()).toBe(2);
   });
 
-  it('says that the server is gone, and connects again', async () => {
+  it('says that the server is gone', async () => {
     const server = await startFakeServer();
     await using view = await openPage(browser, server.url);
     const { page } = view;
