@@ -22,6 +22,7 @@ REFUSALS = {"context_length_exceeded", "unsupported_parameter", "model_not_found
 #: limit that doubles cannot express.
 MODEL_DEPENDENT = (
     "must be a token id of",
+    "must be token ids of",
     "must be given",
     "must not exceed `max_tokens`",
     "must be a whole number of at most 64 bits",
