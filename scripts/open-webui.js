@@ -218,8 +218,9 @@ try {
   page.setDefaultTimeout(patienceMs);
   await page.goto(url);
   await page.locator('#chat-input').waitFor();
-  // What's new in this release, which stands in front of everything once.
-  await page.getByRole('button', { name: 'Close' }).first().click();
+  // What's new in this release stands in front of everything once, some time after the page.
+  const news = page.getByRole('dialog').filter({ hasText: 'What’s New' }).or(page.getByText('Release Notes'));
+  await page.addLocatorHandler(news.first(), () => page.keyboard.press('Escape'));
   await checkModelList(page, seen, models);
   await checkStream(page, seen);
   await checkTitle(seen);
