@@ -6,7 +6,7 @@
 #   scripts/schemathesis.sh [cases per operation, 150] [model package]
 #
 # Settings and further checks: scripts/schemathesis/. Needs Python 3.10 or newer; the virtual environment stays in
-# ~/.cache/calm-serve. Takes a quarter of an hour on two idle cores; `npm run fuzz` is a shorter one, of random bodies.
+# ~/.cache/calm-serve. Takes two minutes on two idle cores; `npm run fuzz` is a shorter one, of random bodies.
 # PHASES=fuzzing leaves the edge cases out.
 set -euo pipefail
 

@@ -25,6 +25,7 @@ MODEL_DEPENDENT = (
     "must be token ids of",
     "must be given",
     "must not exceed `max_tokens`",
+    "`best_of` must",
     "must be a whole number of at most 64 bits",
 )
 
@@ -35,6 +36,7 @@ def map_body(context: schemathesis.HookContext, body: Any) -> Any:
     if not isinstance(body, dict):
         return body
     cap(body, "n", MOST_CHOICES)
+    cap(body, "best_of", MOST_CHOICES)
     cap(body, "num_candidates", MOST_CANDIDATES)
     if body.get("num_candidates") is None and len(body) % 8 != 7:
         # The model's own default is dear, and the same in every body.
@@ -50,8 +52,8 @@ def map_body(context: schemathesis.HookContext, body: Any) -> Any:
 def cap(body: dict[str, Any], field: str, most: int) -> None:
     """Leaves what is not a number in range alone: it is there to be refused."""
     value = body.get(field)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value:
-        body[field] = min(value, most) if value <= 4096 else value
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and most < value <= 4096:
+        body[field] = most
 
 
 @schemathesis.check
