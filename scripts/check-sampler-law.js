@@ -1,138 +1,216 @@
 /**
- * The exact sampler's law on a real model: chunks drawn plainly after one prompt give P, and those that the exact
- * sampler draws at a temperature below 1 are tested against P^(1/T) / Z under both laws. Prints Markdown.
+ * The sampler's laws on a real model, through the engine: chunks drawn plainly after some held-out contexts give P, and
+ * others, drawn at T = 1, with `exact` below it and with `auto`, are tested against what P^(1/T) / Z says under both
+ * laws. Prints Markdown; ends with status 1 where a law is missed.
  *
- *   npm run build && node scripts/check-sampler-law.js --model models/stories --prompt "Once upon a"
+ *   npm run build && nice node scripts/check-sampler-law.js --model models/stories-k2 --data valid.txt
  *
- * P is itself an estimate, so the outcome's expected count has its own noise, which the statistic accounts for to
- * first order. Take a prompt after which several chunks are frequent; a peaked law cannot tell the two laws apart.
+ * Contexts are taken whose chunk collision lies between 0.15 and 0.6: where nothing repeats there is nothing to test, and
+ * where one chunk has all there is no law. At T = 0.7 a chunk takes thousands of draws, so fewer are drawn (`--warm`). P is itself an estimate, so an outcome's expected count has noise of its own,
+ * which the statistic accounts for to first order (1/T times the relative error of P's count).
  */
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { loadModel } from '../dist/runtime/load-model.js';
-import { openPackage, packageFile } from '../dist/runtime/open-package.js';
-import { OrtEnvironment } from '../dist/runtime/ort/environment.js';
-import { OrtLibrary } from '../dist/runtime/ort/library.js';
-import { openEncoding } from '../dist/tokenizer/encoding.js';
+import {
+  cutContexts,
+  generate,
+  inParallel,
+  mean,
+  openModel,
+  percent,
+  printHeader,
+  printRow,
+  readDocuments,
+  sum,
+} from './sampling/open-model.js';
 
 const { values: options } = parseArgs({
   options: {
     model: { type: 'string' },
-    prompt: { type: 'string' },
-    plain: { type: 'string', default: '40000' },
-    exact: { type: 'string', default: '4000' },
-    temperature: { type: 'string', default: '0.5' },
+    data: { type: 'string' },
+    contexts: { type: 'string', default: '4' },
+    /** Plain draws a context, for P. */
+    plain: { type: 'string', default: '30000' },
+    /** Chunks of each setting, over all contexts. */
+    chunks: { type: 'string', default: '20000' },
+    warm: { type: 'string', default: '1000' },
+    threads: { type: 'string', default: '1' },
   },
 });
 const ROWS = 16;
-const source = openPackage(options.model);
-const { manifest } = source;
-const { file, pattern, special_tokens: specialTokens } = manifest.tokenizer;
-const encoding = openEncoding({ ranks: readFileSync(packageFile(source, file)), pattern, specialTokens });
-const environment = OrtEnvironment.open(OrtLibrary.load(), { threads: 1 });
-const { model } = loadModel(environment, source, { slots: ROWS, device: 'cpu' });
-const K = model.chunkSize;
-const ids = encoding.encode(options.prompt);
-const prompt = [...Array(K - (ids.length % K)).fill(manifest.bos_token_id), ...ids];
-const position = prompt.length / K - 1;
-for (let slot = 0; slot < ROWS; slot += 1) {
-  await model.step({ prefill: [{ slot, position: 0, tokens: prompt.slice(0, -K) }], decode: [] });
-}
+/** Standard deviations that a right law exceeds with probability 1e-4 or so: chi-square's tail is longer than normal. */
+const LARGEST_Z = 5;
 
-/** Decisions that reached the sampler's limit: they are left out, and counted. */
-let undecided = 0;
+const { engine, encoding, manifest, K, close } = openModel(options.model, {
+  slots: ROWS,
+  threads: Number(options.threads),
+});
+if (K !== 2) throw new Error('the token law is written out for K = 2 only');
+const documents = readDocuments(options.data, encoding);
+let nextSeed = 1;
 
-/** Counts of chunks of `count` independent decisions. */
-async function sample(count, firstSeed, settings) {
-  const counts = new Map();
-  for (let seed = firstSeed; seed < firstSeed + count; seed += ROWS) {
-    const decode = Array.from({ length: ROWS }, (_, row) => ({
-      position,
-      chunk: prompt.slice(-K),
-      step: 0,
-      sampling: { numCandidates: 200, seed: seed + row, choice: 0, ...settings },
-    }));
-    for (const choice of (await model.step({ prefill: [], decode })).choices) {
-      if (choice instanceof Error) {
-        if (choice.code !== 'sampler_limit') throw choice;
-        undecided += 1;
-        continue;
-      }
-      const key = choice.chunk.join();
-      counts.set(key, (counts.get(key) ?? 0) + 1);
+/** Counts of the chunks of `count` independent requests; those at the sampler's limit are counted apart. */
+async function sample(prompt, count, sampling) {
+  const firstSeed = nextSeed;
+  nextSeed += count;
+  const result = { counts: new Map(), draws: 0, fallbacks: 0, undecided: 0 };
+  await inParallel(count, ROWS, async i => {
+    try {
+      const [event] = await generate(engine, K, prompt, 1, { ...sampling, seed: firstSeed + i });
+      const key = event.tokens.join();
+      result.counts.set(key, (result.counts.get(key) ?? 0) + 1);
+      result.draws += event.draws;
+      result.fallbacks += Number(event.fallback);
+    } catch (error) {
+      if (error.code !== 'sampler_limit') throw error;
+      result.undecided += 1;
     }
-  }
-  return counts;
+  });
+  return result;
 }
 
-const sum = values => [...values].reduce((a, b) => a + b, 0);
-const scaled = (weights, total = sum(weights.values())) =>
-  new Map([...weights].map(([key, weight]) => [key, weight / total]));
+const normalized = weights => {
+  const total = sum(weights.values());
+  return new Map([...weights].map(([key, weight]) => [key, weight / total]));
+};
+const collision = counts => {
+  const n = sum(counts.values());
+  return sum([...counts.values()].map(c => (c * (c - 1)) / (n * (n - 1))));
+};
 
-const plain = await sample(Number(options.plain), 1, { temperature: 1 });
-const P = scaled(plain);
-const first = new Map();
-for (const [key, p] of P) first.set(key.split(',')[0], (first.get(key.split(',')[0]) ?? 0) + p);
-
-function lawOf(temperature, temperatureLaw) {
+/** P^(1/T) / Z of whole chunks, or of one token after the other. */
+function lawOf(P, temperature, temperatureLaw) {
   const power = p => p ** (1 / temperature);
-  if (temperatureLaw === 'chunk') return scaled(new Map([...P].map(([key, p]) => [key, power(p)])));
-  if (K !== 2) throw new Error('the token law is written out for K = 2 only');
-  const firstLaw = scaled(new Map([...first].map(([token, p]) => [token, power(p)])));
+  if (temperatureLaw === 'chunk') return normalized(new Map([...P].map(([key, p]) => [key, power(p)])));
+  const firstOf = key => key.split(',')[0];
+  const first = new Map();
+  for (const [key, p] of P) first.set(firstOf(key), (first.get(firstOf(key)) ?? 0) + p);
+  const firstLaw = normalized(new Map([...first].map(([token, p]) => [token, power(p)])));
   const below = new Map();
   const weights = new Map();
   for (const [key, p] of P) {
-    const token = key.split(',')[0];
+    const token = firstOf(key);
     weights.set(key, power(p / first.get(token)));
     below.set(token, (below.get(token) ?? 0) + weights.get(key));
   }
   return new Map(
-    [...weights].map(([key, weight]) => {
-      const token = key.split(',')[0];
-      return [key, (firstLaw.get(token) * weight) / below.get(token)];
-    }),
+    [...weights].map(([key, weight]) => [
+      key,
+      (firstLaw.get(firstOf(key)) * weight) / below.get(firstOf(key)),
+    ]),
   );
 }
 
-/** Chi-square over outcomes that are expected 20 times or more, the rest joined; in standard deviations from its mean. */
-function deviation(counts, law, temperature) {
+/** Chi-square over outcomes that are expected 20 times or more, and the cells it has. */
+function chiSquare(counts, law, plain, temperature) {
   const total = sum(counts.values());
   let statistic = 0;
   let cells = 0;
-  const rest = { seen: total, expected: total };
   for (const [key, q] of law) {
     const expected = q * total;
     if (expected < 20) continue;
-    const seen = counts.get(key) ?? 0;
-    // The estimate of q varies by (1/T) times the relative error of P's count.
     const noise = (expected / temperature) ** 2 / plain.get(key);
-    statistic += (seen - expected) ** 2 / (expected * (1 - q) + noise);
-    rest.seen -= seen;
-    rest.expected -= expected;
+    statistic += ((counts.get(key) ?? 0) - expected) ** 2 / (expected * (1 - q) + noise);
     cells += 1;
   }
-  return { z: (statistic - cells) / Math.sqrt(2 * cells), cells, rest };
+  return { statistic, cells };
 }
 
-const collision = sum([...P.values()].map(p => p * p));
-console.log(
-  `${manifest.name} after ${JSON.stringify(options.prompt)}: ${options.plain} plain draws, ${P.size} chunks, S_2 = ${collision.toFixed(3)}\n`,
-);
-console.log(
-  '| T | drawn under | z against the chunk law | z against the token law | cells |\n| --- | --- | --- | --- | --- |',
-);
-for (const temperature of options.temperature.split(',').map(Number)) {
-  for (const temperatureLaw of ['chunk', 'token']) {
-    const settings = { temperature, temperatureLaw, sampler: 'exact' };
-    const counts = await sample(Number(options.exact), 10_000_001, settings);
-    const results = ['chunk', 'token'].map(law => deviation(counts, lawOf(temperature, law), temperature));
-    const zs = results.map(({ z }) => z.toFixed(1));
-    console.log(
-      `| ${temperature.toFixed(2)} | ${temperatureLaw} | ${zs[0]} | ${zs[1]} | ${results[0].cells}, ${results[1].cells} |`,
-    );
-  }
+/** Half the sum of absolute differences over the outcomes that are expected 20 times or more, and over the rest as one. */
+function distance(counts, law) {
+  const total = sum(counts.values());
+  const frequent = [...law].filter(([, q]) => q * total >= 20);
+  const seen = frequent.map(([key]) => (counts.get(key) ?? 0) / total);
+  const rest = Math.abs(1 - sum(seen) - (1 - sum(frequent.map(([, q]) => q))));
+  return (rest + sum(frequent.map(([, q], i) => Math.abs(seen[i] - q)))) / 2;
 }
-console.log(`\nDecisions that reached the limit of 65,536 draws: ${undecided}`);
-model.close();
-encoding.close();
-environment.close();
+
+const contexts = [];
+for (const { prompt } of cutContexts(documents, 400, K, 24)) {
+  if (contexts.length === Number(options.contexts)) break;
+  const { counts } = await sample(prompt, 200, { temperature: 1 });
+  const s = collision(counts);
+  if (s >= 0.15 && s <= 0.6) contexts.push({ prompt });
+}
+for (const context of contexts) {
+  context.plain = (await sample(context.prompt, Number(options.plain), { temperature: 1 })).counts;
+  context.P = normalized(context.plain);
+}
+console.log(
+  `${manifest.name}, ${manifest.weight_type} weights: ${options.chunks} chunks a setting (${options.warm} at T = 0.7) over ${contexts.length} contexts, ` +
+    `${options.plain} plain draws each for P.\n`,
+);
+for (const { prompt, plain } of contexts) {
+  console.log(`- S_2 = ${collision(plain).toFixed(3)}: ${JSON.stringify(encoding.decode(prompt))}`);
+}
+console.log();
+
+const settings = [
+  { temperature: 1 },
+  ...['chunk', 'token'].flatMap(temperatureLaw =>
+    [0.5, 1 / 3, 0.7].map(temperature => ({ temperature, temperatureLaw, sampler: 'exact' })),
+  ),
+  ...['chunk', 'token'].map(temperatureLaw => ({
+    temperature: 0.5,
+    temperatureLaw,
+    sampler: 'auto',
+    numCandidates: 50,
+  })),
+];
+const format = z => z.toFixed(1);
+let isRight = true;
+printHeader([
+  'T',
+  'drawn',
+  'z against the chunk law',
+  'z against the token law',
+  'cells',
+  'distance from its law',
+  'fallbacks',
+  'draws',
+  'at the limit',
+]);
+for (const setting of settings) {
+  const results = [];
+  for (const context of contexts) {
+    const isWarm = setting.temperature > 0.5 && setting.temperature < 1;
+    const count = Math.round(Number(isWarm ? options.warm : options.chunks) / contexts.length);
+    const drawn = await sample(context.prompt, count, setting);
+    const laws = ['chunk', 'token'].map(law => lawOf(context.P, setting.temperature, law));
+    const own = laws[setting.temperatureLaw === 'token' ? 1 : 0];
+    results.push({
+      ...drawn,
+      count,
+      tests: laws.map(law => chiSquare(drawn.counts, law, context.plain, setting.temperature)),
+      distance: distance(drawn.counts, own),
+    });
+  }
+  const zs = [0, 1].map(law => {
+    const statistic = sum(results.map(({ tests }) => tests[law].statistic));
+    const cells = sum(results.map(({ tests }) => tests[law].cells));
+    return { z: (statistic - cells) / Math.sqrt(2 * cells), cells };
+  });
+  const own = zs[setting.temperatureLaw === 'token' ? 1 : 0];
+  const share = sum(results.map(({ fallbacks }) => fallbacks)) / sum(results.map(({ count }) => count));
+  const far = mean(results.map(result => result.distance));
+  // The noise of a distance over so many cells: half a standard deviation of each, and P's own.
+  const noise = mean(
+    results.map(
+      ({ count, tests }) =>
+        1.5 * Math.sqrt(tests[0].cells + 1) * Math.sqrt(1 / count + 4 / Number(options.plain)),
+    ),
+  );
+  isRight &&= setting.sampler === 'auto' ? far <= share + noise : own.z < LARGEST_Z;
+  printRow([
+    setting.temperature.toFixed(2),
+    setting.temperature === 1 ? 'plain' : `${setting.sampler}, ${setting.temperatureLaw} law`,
+    ...zs.map(({ z }) => format(z)),
+    own.cells,
+    far.toFixed(3),
+    percent(share),
+    mean(results.map(({ draws, count }) => draws / count)).toFixed(1),
+    sum(results.map(({ undecided }) => undecided)),
+  ]);
+}
+console.log(`\n${isRight ? 'Every law holds.' : 'A law is missed.'}`);
+await close();
+process.exitCode = isRight ? 0 : 1;

@@ -1,142 +1,238 @@
 /**
- * The tables of docs/sampling.md: what the sampler costs on a model, how often it falls back, and how its choices
- * read. Prints Markdown.
+ * What the sampler costs on a model and how its choices read: the tables of docs/sampling.md and the figures behind its
+ * pictures. Prints Markdown; `--json` writes the figures for scripts/draw-sampling.js.
  *
- *   npm run build && node scripts/measure-sampling.js --model models/stories --data valid.txt
+ *   npm run build
+ *   node scripts/measure-sampling.js --model models/stories-k2 --data valid.txt --json sampling.json
+ *   node scripts/measure-sampling.js --model models/stories-k2 --data valid.txt --baseline models/stories-baseline
+ *   node scripts/measure-sampling.js --model /tmp/calm-m --sections speed --chunks 4      (random weights: random prompts)
  *
- * `--data` is text whose documents are separated by lines of <|endoftext|>, unseen in training.
+ * `--data` is text whose documents are separated by lines of <|endoftext|>, unseen in training. Sections: `cost` (draws
+ * and fallbacks of own text), `curve` (accuracy and collision), `speed` (tokens a second in batches; only ratios of one
+ * run mean anything), `samples`.
  */
-import { readFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { Engine } from '../dist/runtime/engine.js';
-import { loadModel } from '../dist/runtime/load-model.js';
-import { openPackage, packageFile } from '../dist/runtime/open-package.js';
-import { OrtEnvironment } from '../dist/runtime/ort/environment.js';
-import { OrtLibrary } from '../dist/runtime/ort/library.js';
-import { openEncoding } from '../dist/tokenizer/encoding.js';
+import {
+  cutContexts,
+  generate,
+  inParallel,
+  mean,
+  openModel,
+  percent,
+  printHeader,
+  printRow,
+  quantile,
+  readDocuments,
+} from './sampling/open-model.js';
+import { measureSpeed } from './sampling/speed.js';
 
 const { values: options } = parseArgs({
   options: {
     model: { type: 'string' },
+    baseline: { type: 'string' },
     data: { type: 'string' },
-    contexts: { type: 'string', default: '200' },
-    openings: { type: 'string', default: '8' },
-    chunks: { type: 'string', default: '50' },
+    sections: { type: 'string', default: 'cost,curve,speed,samples' },
+    contexts: { type: 'string', default: '400' },
+    openings: { type: 'string', default: '16' },
+    chunks: { type: 'string', default: '40' },
+    batch: { type: 'string', default: '1,16' },
     threads: { type: 'string', default: '1' },
+    json: { type: 'string' },
   },
 });
 const N = 200;
-const SETTINGS = [
-  { temperature: 1 },
-  ...['chunk', 'token'].flatMap(temperatureLaw =>
-    [0.9, 0.7, 0.6, 0.5, 1 / 3, 0].map(temperature => ({ temperature, temperatureLaw, sampler: 'auto' })),
-  ),
-  { temperature: 0.5, temperatureLaw: 'chunk', sampler: 'pool' },
-  { temperature: 1 / 3, temperatureLaw: 'chunk', sampler: 'pool' },
-  // The reference draws and decodes all 200; a pool above T = 1 costs the same.
-  { temperature: 1.5, temperatureLaw: 'chunk', sampler: 'pool' },
-];
+const ROWS = 16;
+const LAWS = ['chunk', 'token'];
+const sections = options.sections.split(',');
+const threads = Number(options.threads);
+const result = {};
 
-const source = openPackage(options.model);
-const { manifest } = source;
-const { file, pattern, special_tokens: specialTokens } = manifest.tokenizer;
-const encoding = openEncoding({ ranks: readFileSync(packageFile(source, file)), pattern, specialTokens });
-const environment = OrtEnvironment.open(OrtLibrary.load(), { threads: Number(options.threads) });
-const { model } = loadModel(environment, source, { slots: 1, device: 'cpu' });
-const engine = new Engine(model, { bosTokenId: manifest.bos_token_id });
-const K = model.chunkSize;
-const documents = readFileSync(options.data, 'utf8')
-  .split('<|endoftext|>')
-  .map(text => encoding.encode(text.trim()))
-  .filter(ids => ids.length > 60);
-
-/** Chunks of one text: token ids, draws, fallback and the time of each. */
-async function generate(promptTokens, chunks, setting, seed) {
-  const sampling = { numCandidates: N, seed, choice: 0, ...setting };
-  const request = { promptTokens, maxTokens: chunks * K, minTokens: 0, sampling, stopTokenIds: [] };
-  const events = [];
-  for await (const event of engine.submit(request)) events.push(event);
-  return events;
-}
-
-const mean = values => values.reduce((a, b) => a + b, 0) / values.length;
-const quantile = (values, q) => values.toSorted((a, b) => a - b)[Math.floor(q * (values.length - 1))];
-const name = ({ temperature, temperatureLaw, sampler }) =>
-  temperature === 1 ? 'plain draw' : `${temperatureLaw}, ${sampler}`;
-const row = cells => console.log(`| ${cells.join(' | ')} |`);
-const percent = share => `${(100 * share).toFixed(1)} %`;
-
-const contexts = Array.from({ length: Number(options.contexts) }, (_, i) => {
-  const ids = documents[i % documents.length];
-  const cut = 16 + ((i * 37) % (ids.length - 24));
-  return { prompt: ids.slice(Math.max(0, cut - 96), cut), truth: ids.slice(cut, cut + K) };
-});
-
-console.log(
-  `${manifest.name}, K = ${K}, N = ${N}, ${manifest.weight_type} weights, ${options.threads} thread\n`,
-);
-console.log(
-  `One chunk after each of ${contexts.length} held-out contexts, and own text from held-out openings:\n`,
-);
-row([
-  'T',
-  'law, sampler',
-  'draws',
-  'p95',
-  'fallback',
-  'first token right',
-  'chunk right',
-  'own text: draws',
-  'p95',
-  'fallback',
-  'tokens/s',
-]);
-row(Array(11).fill('---'));
-for (const setting of SETTINGS) {
-  const chosen = [];
-  for (const [i, { prompt, truth }] of contexts.entries()) {
-    const [event] = await generate(prompt, 1, setting, i);
-    const right = event.tokens.map((token, k) => token === truth[k]);
-    chosen.push({ ...event, first: Number(right[0]), whole: Number(right.every(Boolean)) });
-  }
-  const own = [];
-  let elapsedMs = 0;
-  for (let i = 0; i < Number(options.openings); i += 1) {
-    const events = await generate(documents[i].slice(0, 8), Number(options.chunks), setting, i);
-    own.push(...events.slice(1));
-    elapsedMs += events.at(-1).timing.elapsedMs - events[0].timing.elapsedMs;
-  }
-  row([
-    setting.temperature.toFixed(2),
-    name(setting),
-    mean(chosen.map(event => event.draws)).toFixed(1),
-    quantile(
-      chosen.map(event => event.draws),
-      0.95,
+/** Draws and fallbacks of texts that the model continues by itself from held-out openings. */
+async function measureCost({ engine, K }, documents) {
+  const settings = [
+    { temperature: 1 },
+    ...LAWS.flatMap(temperatureLaw =>
+      [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 1 / 3, 0.25, 0].map(temperature => ({ temperature, temperatureLaw })),
     ),
-    percent(mean(chosen.map(event => Number(event.fallback)))),
-    percent(mean(chosen.map(event => event.first))),
-    percent(mean(chosen.map(event => event.whole))),
-    mean(own.map(event => event.draws)).toFixed(1),
-    quantile(
-      own.map(event => event.draws),
-      0.95,
-    ),
-    percent(mean(own.map(event => Number(event.fallback)))),
-    ((own.length * K) / (elapsedMs / 1000)).toFixed(0),
-  ]);
-}
-
-console.log('\nUnedited, the same opening and seed:\n');
-const opening = documents[3].slice(0, 8);
-for (const setting of SETTINGS.filter(({ temperature }) => [1, 0.7, 0.5, 1 / 3, 0].includes(temperature))) {
-  const events = await generate(opening, 40, setting, 11);
-  const text = encoding.decode([...opening, ...events.flatMap(event => event.tokens)]);
-  const draws = mean(events.map(event => event.draws)).toFixed(0);
+    ...[0.5, 1 / 3].map(temperature => ({ temperature, temperatureLaw: 'chunk', sampler: 'pool' })),
+  ];
   console.log(
-    `- **T = ${setting.temperature.toFixed(2)}, ${name(setting)}, ${draws} draws a chunk**: ${text.replaceAll(/\s+/g, ' ')}`,
+    `\nOwn text from ${options.openings} held-out openings, ${options.chunks} chunks each, N = ${N}:\n`,
   );
+  printHeader(['T', 'law, sampler', 'draws', 'p95', 'fallbacks']);
+  const rows = [];
+  for (const setting of settings) {
+    const texts = await inParallel(Number(options.openings), ROWS, i =>
+      generate(engine, K, documents[i].slice(0, 8), Number(options.chunks), {
+        ...setting,
+        seed: i,
+        numCandidates: N,
+      }),
+    );
+    const events = texts.flat();
+    const draws = events.map(event => event.draws);
+    const row = {
+      ...setting,
+      draws: mean(draws),
+      p95: quantile(draws, 0.95),
+      fallbacks: mean(events.map(event => Number(event.fallback))),
+    };
+    rows.push(row);
+    const name =
+      setting.temperature === 1 ? 'plain' : `${setting.temperatureLaw}, ${setting.sampler ?? 'auto'}`;
+    printRow([row.temperature.toFixed(2), name, row.draws.toFixed(1), row.p95, percent(row.fallbacks)]);
+  }
+  return rows;
 }
-await engine.close();
-encoding.close();
-environment.close();
+
+/** Geometric mean over n = 1..4 of the shares of agreeing beginnings of n tokens: the axes of the paper's section 7.5. */
+function agreement(pairs) {
+  const shares = [1, 2, 3, 4].map(n =>
+    mean(pairs.map(([a, b]) => Number(a.slice(0, n).join() === b.slice(0, n).join()))),
+  );
+  return { shares, score: shares.reduce((product, share) => product * share, 1) ** (1 / 4) };
+}
+
+/** Accuracy against the text's own next four tokens, and collision of two continuations. */
+async function measurePoint({ engine, K }, contexts, sampling) {
+  const continuations = await inParallel(contexts.length, ROWS, async i => {
+    const texts = [];
+    for (const seed of [2 * i, 2 * i + 1]) {
+      const events = await generate(engine, K, contexts[i].prompt, Math.ceil(4 / K), { ...sampling, seed });
+      texts.push({
+        tokens: events.flatMap(event => event.tokens).slice(0, 4),
+        draws: events.map(e => e.draws),
+      });
+    }
+    return texts;
+  });
+  const accuracy = agreement(
+    continuations.flatMap((texts, i) => texts.map(({ tokens }) => [tokens, contexts[i].truth])),
+  );
+  const collision = agreement(continuations.map(([a, b]) => [a.tokens, b.tokens]));
+  const draws = mean(continuations.flat().flatMap(text => text.draws));
+  return {
+    ...sampling,
+    accuracy: accuracy.score,
+    collision: collision.score,
+    accuracies: accuracy.shares,
+    draws,
+  };
+}
+
+async function measureCurve(opened, documents) {
+  const contexts = cutContexts(documents, Number(options.contexts), 4);
+  const byTemperature = [1, 0.8, 0.6, 0.5, 0.4, 1 / 3, 0.25];
+  const series = LAWS.flatMap(temperatureLaw => [
+    {
+      name: `${temperatureLaw} law, T = 1 to 1/4, N = ${N}`,
+      settings: byTemperature.map(temperature => ({ temperature, temperatureLaw, numCandidates: N })),
+    },
+    {
+      name: `${temperatureLaw} law, T = 1/3, N = 1 to ${N}`,
+      settings: [1, 10, 25, 50, 100, N].map(numCandidates => ({
+        temperature: 1 / 3,
+        temperatureLaw,
+        sampler: 'pool',
+        numCandidates,
+      })),
+    },
+  ]);
+  const curves = [];
+  console.log(
+    `\nAccuracy and collision over ${contexts.length} held-out contexts, geometric means over 1 to 4 tokens:\n`,
+  );
+  printHeader(['series', 'T', 'N', 'draws a chunk', 'accuracy', 'collision', 'first token right']);
+  const measure = async (model, name, settings) => {
+    const points = [];
+    for (const setting of settings) {
+      const point = await measurePoint(model, contexts, setting);
+      points.push(point);
+      printRow([
+        name,
+        point.temperature.toFixed(2),
+        point.numCandidates ?? '',
+        point.draws.toFixed(1),
+        percent(point.accuracy),
+        percent(point.collision),
+        percent(point.accuracies[0]),
+      ]);
+    }
+    curves.push({ name, points });
+  };
+  for (const { name, settings } of series) await measure(opened, name, settings);
+  if (options.baseline) {
+    const baseline = openModel(options.baseline, { slots: ROWS, threads });
+    if (
+      JSON.stringify(baseline.encoding.encode('Once upon a time')) !==
+      JSON.stringify(opened.encoding.encode('Once upon a time'))
+    )
+      throw new Error('the baseline has another tokenizer, so its tokens are not comparable');
+    await measure(
+      baseline,
+      'token baseline, T = 1 to 0.3',
+      [1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3].map(temperature => ({ temperature })),
+    );
+    await baseline.close();
+  }
+  return curves;
+}
+
+/** Unedited continuations of one opening at about equal cost. */
+async function showSamples({ engine, encoding, K }, documents) {
+  const opening = documents[3].slice(0, 8);
+  const settings = [
+    { temperature: 1 },
+    { temperature: 0.5, temperatureLaw: 'chunk' },
+    { temperature: 0.5, temperatureLaw: 'token' },
+    { temperature: 1 / 3, temperatureLaw: 'chunk', numCandidates: 120 },
+    { temperature: 1 / 3, temperatureLaw: 'token', numCandidates: 140 },
+    { temperature: 1 / 3, temperatureLaw: 'chunk', sampler: 'pool', numCandidates: 140 },
+  ];
+  console.log('\nUnedited, the same opening and seed:\n');
+  for (const setting of settings) {
+    const sampling = { numCandidates: N, seed: 11, ...setting };
+    const events = await generate(engine, K, opening, 40, sampling);
+    const text = encoding
+      .decode([...opening, ...events.flatMap(event => event.tokens)])
+      .replaceAll(/\s+/g, ' ');
+    const draws = mean(events.map(event => event.draws)).toFixed(0);
+    const name =
+      setting.temperature === 1
+        ? 'plain'
+        : `${setting.temperatureLaw} law, ${setting.sampler ?? 'auto'}, N = ${sampling.numCandidates}`;
+    console.log(`- **T = ${setting.temperature.toFixed(2)}, ${name}, ${draws} draws a chunk**: ${text}`);
+  }
+}
+
+const opened = openModel(options.model, { slots: ROWS, threads });
+const { manifest, K, encoding } = opened;
+const documents = options.data ? readDocuments(options.data, encoding) : null;
+console.log(
+  `${manifest.name}, K = ${K}, ${manifest.weight_type} weights, ${threads} thread${threads > 1 ? 's' : ''}`,
+);
+if (sections.includes('cost')) result.cost = await measureCost(opened, documents);
+if (sections.includes('curve')) result.curves = await measureCurve(opened, documents);
+if (sections.includes('samples')) await showSamples(opened, documents);
+await opened.close();
+if (sections.includes('speed')) {
+  result.speed = await measureSpeed({
+    directory: options.model,
+    documents,
+    threads,
+    batches: options.batch.split(',').map(Number),
+    chunks: Number(options.chunks),
+    candidates: N,
+  });
+}
+if (options.json) {
+  const json = {
+    model: manifest.name,
+    chunkSize: K,
+    candidates: N,
+    contexts: Number(options.contexts),
+    ...result,
+  };
+  writeFileSync(options.json, `${JSON.stringify(json, null, 1)}\n`);
+}

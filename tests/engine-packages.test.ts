@@ -85,8 +85,8 @@ describe.each(cases)('%s in %s', (name, weights) => {
       expect(tokens).toEqual(expected[i]!.slice(0, limit));
     }
     expect(leasedSlots).toBe(0);
-    // Five rows share a step's draws, so 24 candidates take twelve steps at most.
-    expect(largestChunkGapSteps).toBeLessThanOrEqual(12);
+    // Five rows share a step's draws, two each; 24 candidates have 24 K tokens, decoded one by one at worst.
+    expect(largestChunkGapSteps).toBeLessThanOrEqual(12 * source.manifest.chunk_size);
     expect(largestChunkGapSteps > 1).toBe(source.manifest.kind === 'calm');
     expect(largestBatch).toBeGreaterThan(3);
     expect(slotMoves).toBeGreaterThan(0);

@@ -15,7 +15,7 @@ const row: DecodeRow = {
 
 function start(decision: () => ChunkDecision): RowDecision {
   vi.mocked(startDecision).mockImplementationOnce(decision);
-  return new RowDecision(row, 1, 500);
+  return new RowDecision(row, { chunkSize: 1, exactDrawLimit: 500, partial: false });
 }
 
 it('hands over candidates in the groups that the decision asks for, and counts them', () => {
@@ -27,16 +27,16 @@ it('hands over candidates in the groups that the decision asks for, and counts t
   });
   expect(decision.missing).toBe(2);
   decision.give([1]);
-  expect([decision.missing, decision.nextCandidate]).toEqual([1, 1]);
+  expect([decision.missing, decision.part(0)]).toEqual([1, { candidate: 1, position: null }]);
   decision.give([2]);
-  expect([decision.missing, decision.nextCandidate]).toEqual([1, 2]);
+  expect([decision.missing, decision.part(0)]).toEqual([1, { candidate: 2, position: null }]);
   expect(decision.outcome).toBeNull();
   decision.give([3]);
   expect(groups).toEqual([[[1], [2]], [[3]]]);
   expect(decision.outcome).toEqual({ chunk: [9], draws: 3, fallback: false });
   expect(decision.missing).toBe(0);
   decision.give([4]);
-  expect(decision.nextCandidate).toBe(3);
+  expect(groups).toHaveLength(2);
 });
 
 it('starts the decision of its own row and step', () => {
@@ -80,4 +80,25 @@ it('keeps a candidate of a wrong length to its row', () => {
   decision.give([1, 2]);
   expect(decision.outcome).toMatchObject({ message: 'a candidate of 2 tokens instead of 1' });
   expect(decision.missing).toBe(0);
+});
+
+it('hands over parts of candidates, and a whole one where a beginning is wanted', () => {
+  const groups: (readonly (readonly number[])[])[] = [];
+  vi.mocked(startDecision).mockImplementationOnce(function* () {
+    groups.push(yield { kind: 'beginnings', count: 2 });
+    groups.push(yield { kind: 'position', candidates: [1], position: 1 });
+    return { chunk: [9, 9], draws: 2, fallback: false };
+  });
+  const decision = new RowDecision(row, { chunkSize: 2, exactDrawLimit: 500, partial: true });
+  expect(startDecision).toHaveBeenLastCalledWith(row.sampling, 7, 500, { chunkSize: 2 });
+  expect([decision.part(0), decision.part(1)]).toEqual([
+    { candidate: 0, position: 0 },
+    { candidate: 1, position: 0 },
+  ]);
+  decision.give([1, 7]);
+  decision.give([2]);
+  expect([decision.wantsNewCandidates, decision.part(0)]).toEqual([false, { candidate: 1, position: 1 }]);
+  decision.give([3]);
+  expect(groups).toEqual([[[1, 7], [2]], [[3]]]);
+  expect(decision.outcome).toMatchObject({ chunk: [9, 9] });
 });

@@ -1,62 +1,89 @@
 /** One row's decision, driven from candidate to candidate until it has chosen. */
 
 import { CalmError } from '../errors.js';
-import type { Chunk, ChunkChoice, ChunkDecision } from '../sampler/decision.js';
+import type { Chunk, ChunkChoice, ChunkDecision, DecisionContext, Wish } from '../sampler/decision.js';
 import { startDecision } from '../sampler/start-decision.js';
 import type { DecodeRow, OpenDecision } from './model.js';
 
-/** Hands candidates to a ChunkDecision one by one, in the groups that it asks for. */
+/** What a decision waits for next: a candidate, whole, or its token at one position. */
+export interface CandidatePart {
+  readonly candidate: number;
+  /** null for all tokens. */
+  readonly position: number | null;
+}
+
+export interface RowDecisionOptions {
+  readonly chunkSize: number;
+  /** Candidates after which the exact sampler gives up. */
+  readonly exactDrawLimit: number;
+  /** Whether the model can decode a candidate token by token. */
+  readonly partial: boolean;
+}
+
+/** Hands candidates, or their parts, to a ChunkDecision one by one, in the groups that it asks for. */
 export class RowDecision implements OpenDecision {
   readonly kind = 'open';
   readonly #chunkSize: number;
   #decision: ChunkDecision | null = null;
   #outcome: ChunkChoice | Error | null = null;
   #given: Chunk[] = [];
-  #wanted = 0;
+  #wish: Wish = 0;
+  /** Candidates that were given, whole or in part. */
   #count = 0;
 
-  /** `exactDrawLimit`: candidates after which the exact sampler gives up. */
-  constructor(row: DecodeRow, chunkSize: number, exactDrawLimit: number) {
+  constructor(row: DecodeRow, { chunkSize, exactDrawLimit, partial }: RowDecisionOptions) {
     this.#chunkSize = chunkSize;
+    const context: DecisionContext = {
+      ...(row.history ? { history: row.history } : {}),
+      ...(partial ? { chunkSize } : {}),
+    };
     this.#attempt(() => {
-      this.#decision = startDecision(
-        row.sampling,
-        row.step,
-        exactDrawLimit,
-        row.history ? { history: row.history } : {},
-      );
+      this.#decision = startDecision(row.sampling, row.step, exactDrawLimit, context);
       this.#advance([]);
     });
   }
 
-  /** Candidates that it still waits for; 0 once it is settled. */
+  /** Parts that it still waits for; 0 once it is settled. */
   get missing(): number {
-    return this.#wanted - this.#given.length;
+    return this.#outcome === null ? sizeOf(this.#wish) - this.#given.length : 0;
   }
 
-  /** Number of the next candidate: how many it was given so far. */
-  get nextCandidate(): number {
-    return this.#count;
+  /** Whether it waits for candidates that it has seen nothing of; a whole one serves it then. */
+  get wantsNewCandidates(): boolean {
+    return typeof this.#wish === 'number' || this.#wish.kind === 'beginnings';
   }
 
-  /** The choice, or the error that ended this row alone; null while candidates are missing. */
+  /** The `index`-th part that it waits for; `index` is below `missing`. */
+  part(index: number): CandidatePart {
+    if (typeof this.#wish === 'number') return { candidate: this.#count + index, position: null };
+    if (this.#wish.kind === 'beginnings') return { candidate: this.#count + index, position: 0 };
+    const { candidates, position } = this.#wish;
+    return { candidate: candidates[this.#given.length + index]!, position };
+  }
+
+  /** The choice, or the error that ended this row alone; null while parts are missing. */
   get outcome(): ChunkChoice | Error | null {
     return this.#outcome;
   }
 
-  /** Gives the next candidate, which must be a whole chunk; ignored once the decision is settled. */
-  give(chunk: Chunk): void {
+  /**
+   * Gives the tokens of the next part; a whole chunk will do for a beginning. Ignored once the decision is settled; a
+   * wrong number of tokens ends it with an error.
+   */
+  give(tokens: Chunk): void {
     if (this.#outcome !== null) return;
-    if (chunk.length !== this.#chunkSize) {
-      this.fail(new Error(`a candidate of ${chunk.length} tokens instead of ${this.#chunkSize}`));
+    const isWhole = tokens.length === this.#chunkSize;
+    const isToken = tokens.length === 1 && typeof this.#wish !== 'number';
+    if (!isToken && !(isWhole && this.wantsNewCandidates)) {
+      this.fail(new Error(`a candidate of ${tokens.length} tokens instead of ${this.#chunkSize}`));
       return;
     }
-    this.#count += 1;
-    this.#given.push(chunk);
-    if (this.#given.length < this.#wanted) return;
-    const candidates = this.#given;
+    if (this.wantsNewCandidates) this.#count += 1;
+    this.#given.push(tokens);
+    if (this.missing > 0) return;
+    const given = this.#given;
     this.#given = [];
-    this.#attempt(() => this.#advance(candidates));
+    this.#attempt(() => this.#advance(given));
   }
 
   /** Ends this row with an error that concerns it alone; ignored once the decision is settled. */
@@ -69,11 +96,11 @@ export class RowDecision implements OpenDecision {
     const result = this.#decision?.next(candidates);
     if (result === undefined) return;
     if (result.done) this.#settle(result.value);
-    else if (Number.isInteger(result.value) && result.value > 0) this.#wanted = result.value;
+    else if (Number.isInteger(sizeOf(result.value)) && sizeOf(result.value) > 0) this.#wish = result.value;
     else
       throw new CalmError(
         'internal',
-        `A decision asked for ${result.value} candidates; at least 1 is a wish.`,
+        `A decision asked for ${sizeOf(result.value)} candidates; at least 1 is a wish.`,
       );
   }
 
@@ -87,7 +114,11 @@ export class RowDecision implements OpenDecision {
 
   #settle(outcome: ChunkChoice | Error): void {
     this.#outcome = outcome;
-    this.#wanted = 0;
     this.#given = [];
   }
+}
+
+function sizeOf(wish: Wish): number {
+  if (typeof wish === 'number') return wish;
+  return wish.kind === 'beginnings' ? wish.count : wish.candidates.length;
 }

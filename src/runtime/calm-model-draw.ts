@@ -8,7 +8,7 @@ import type { Session } from './ort/session.js';
 import { TensorBuffer } from './ort/tensor-buffer.js';
 
 /** The logits of all candidates of a call are in memory at once; this bounds them. */
-const LOGIT_BYTES_PER_CALL = 64 << 20;
+export const LOGIT_BYTES_PER_CALL = 64 << 20;
 /** More candidates than this in one call save no time any more. */
 const MAX_CANDIDATES_PER_CALL = 1024;
 

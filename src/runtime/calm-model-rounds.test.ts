@@ -38,12 +38,13 @@ function batchOf(counts: readonly number[]) {
   return counts.map((numCandidates, seed) => {
     const sampling = { temperature: 2, numCandidates, seed, choice: 0 };
     const row: DecodeRow = { position: 0, chunk: [0, 0], step: 0, sampling };
-    return { row, decision: new RowDecision(row, 2, 100) };
+    return { row, decision: new RowDecision(row, { chunkSize: 2, exactDrawLimit: 100, partial: false }) };
   });
 }
 
 async function runStep(source: FakeSource, batch: ReturnType<typeof batchOf>, drawsPerStep: number) {
-  const rounds = new DrawRounds(source, new DrawBudget(drawsPerStep), (noise, index, _row, candidate) => {
+  const sources = { whole: source, single: null };
+  const rounds = new DrawRounds(sources, new DrawBudget(drawsPerStep), (noise, index, _row, candidate) => {
     noise[index] = candidate;
   });
   await rounds.run(batch, { drawMs: 0, nativeCallCount: 0 });
@@ -53,7 +54,7 @@ it('shares calls among rows and stops at the draws of a step, each row with its 
   const source = new FakeSource();
   const batch = batchOf([2, 100, 100]);
   await runStep(source, batch, 12);
-  expect(batch.map(({ decision }) => decision.nextCandidate)).toEqual([2, 5, 5]);
+  expect(batch.slice(1).map(({ decision }) => decision.part(0).candidate)).toEqual([5, 5]);
   expect(batch.map(({ decision }) => decision.outcome !== null)).toEqual([true, false, false]);
   expect(source.calls[0]).toEqual([2, 4, 2]);
 });

@@ -1,5 +1,5 @@
 /** The candidates that the decisions of a batch want, in rounds that share native calls. */
-import type { RowDecision } from './calm-model-decision.js';
+import type { CandidatePart, RowDecision } from './calm-model-decision.js';
 import { type DrawBudget, DrawShares } from './draw-budget.js';
 import type { DecodeRow } from './model.js';
 
@@ -14,11 +14,15 @@ export type FillNoise = (noise: Float32Array, index: number, row: DecodeRow, can
 
 /** What draws candidates, of any rows in one call: calm-model-draw.ts. */
 export interface CandidateSource {
+  /** Most candidates, or tokens of candidates, of one call. */
   readonly capacity: number;
+  /** Noise of the candidates, one after the other. */
   readonly noise: Float32Array;
   readonly nativeCallsPerRun: number;
-  setRow(candidate: number, row: number): void;
+  /** Says which row of the batch a candidate belongs to, and which of its tokens is wanted: 0 where all are. */
+  setRow(index: number, row: number, position: number): void;
   run(rows: number, candidates: number): Promise<void>;
+  /** The tokens of a candidate of the last run. */
   chunk(candidate: number): number[];
 }
 
@@ -28,19 +32,25 @@ export interface DrawClock {
   nativeCallCount: number;
 }
 
-/** A candidate to be drawn: its row in the batch and its number in the row's decision. */
-interface Wish {
+/** A part of a candidate to be drawn, and its row in the batch. */
+interface Part extends CandidatePart {
   readonly row: number;
-  readonly candidate: number;
 }
 
 export class DrawRounds {
-  readonly #draw: CandidateSource;
+  readonly #whole: CandidateSource;
+  readonly #single: CandidateSource | null;
   readonly #budget: DrawBudget;
   readonly #fillNoise: FillNoise;
 
-  constructor(draw: CandidateSource, budget: DrawBudget, fillNoise: FillNoise) {
-    this.#draw = draw;
+  /** `single` gives one token of a candidate; null where the package has no graph for that. */
+  constructor(
+    sources: { readonly whole: CandidateSource; readonly single: CandidateSource | null },
+    budget: DrawBudget,
+    fillNoise: FillNoise,
+  ) {
+    this.#whole = sources.whole;
+    this.#single = sources.single;
     this.#budget = budget;
     this.#fillNoise = fillNoise;
   }
@@ -52,54 +62,74 @@ export class DrawRounds {
     const shares = new DrawShares(this.#budget.total(openRows), batch.length);
     for (;;) {
       const grants = shares.grant(batch.map(({ decision }) => decision.missing));
-      const wishes = grants.flatMap((count, row) =>
-        Array.from({ length: count }, (_, i) => ({
-          row,
-          candidate: batch[row]!.decision.nextCandidate + i,
-        })),
+      const parts = grants.flatMap((count, row) =>
+        Array.from({ length: count }, (_, i) => ({ row, ...batch[row]!.decision.part(i) })),
       );
-      if (wishes.length === 0) return;
-      for (let start = 0; start < wishes.length; start += this.#draw.capacity) {
-        await this.#drawIsolated(batch, wishes.slice(start, start + this.#draw.capacity), clock);
-      }
+      if (parts.length === 0) return;
+      await this.#drawAll(
+        this.#whole,
+        batch,
+        parts.filter(({ position }) => position === null),
+        clock,
+      );
+      if (this.#single === null) continue;
+      await this.#drawAll(
+        this.#single,
+        batch,
+        parts.filter(({ position }) => position !== null),
+        clock,
+      );
+    }
+  }
+
+  async #drawAll(
+    source: CandidateSource,
+    batch: readonly DrawingRow[],
+    parts: readonly Part[],
+    clock: DrawClock,
+  ): Promise<void> {
+    for (let start = 0; start < parts.length; start += source.capacity) {
+      await this.#drawIsolated(source, batch, parts.slice(start, start + source.capacity), clock);
     }
   }
 
   /** One native call for all; where it fails, one for each row, so that the error reaches those that it concerns. */
   async #drawIsolated(
+    source: CandidateSource,
     batch: readonly DrawingRow[],
-    wishes: readonly Wish[],
+    parts: readonly Part[],
     clock: DrawClock,
   ): Promise<void> {
     try {
-      await this.#drawTogether(batch, wishes, clock);
+      await this.#drawTogether(source, batch, parts, clock);
     } catch (error) {
-      const rows = [...new Set(wishes.map(({ row }) => row))];
+      const rows = [...new Set(parts.map(({ row }) => row))];
       if (rows.length === 1) batch[rows[0]!]!.decision.fail(error);
       else {
         for (const row of rows) {
-          const own = wishes.filter(wish => wish.row === row);
-          await this.#drawIsolated(batch, own, clock);
+          const own = parts.filter(part => part.row === row);
+          await this.#drawIsolated(source, batch, own, clock);
         }
       }
     }
   }
 
   async #drawTogether(
+    source: CandidateSource,
     batch: readonly DrawingRow[],
-    wishes: readonly Wish[],
+    parts: readonly Part[],
     clock: DrawClock,
   ): Promise<void> {
-    for (const [index, { row, candidate }] of wishes.entries()) {
-      this.#draw.setRow(index, row);
-      this.#fillNoise(this.#draw.noise, index, batch[row]!.row, candidate);
+    for (const [index, { row, candidate, position }] of parts.entries()) {
+      source.setRow(index, row, position ?? 0);
+      this.#fillNoise(source.noise, index, batch[row]!.row, candidate);
     }
     const startMs = performance.now();
-    await this.#draw.run(batch.length, wishes.length);
+    await source.run(batch.length, parts.length);
     const tookMs = performance.now() - startMs;
-    this.#budget.drawTook(tookMs, wishes.length);
+    this.#budget.drawTook(tookMs, parts.length);
     clock.drawMs += tookMs;
-    clock.nativeCallCount += this.#draw.nativeCallsPerRun;
-    for (const [index, { row }] of wishes.entries()) batch[row]!.decision.give(this.#draw.chunk(index));
+    clock.nativeCallCount += source.nativeCallsPerRun;
+    for (const [index, { row }] of parts.entries()) batch[row]!.decision.give(source.chunk(index));
   }
 }

@@ -136,10 +136,10 @@ describe('a step', () => {
     },
   );
 
-  it('chooses the same through the fused graphs and through their parts', async () => {
+  it('chooses the same through the fused graphs, without decoding by position, and through their parts', async () => {
     const results = [];
-    for (const split of [false, true]) {
-      const model = open('energy-k4', { split });
+    for (const options of [{}, { partialDraw: false }, { split: true }]) {
+      const model = open('energy-k4', options);
       for (const index of prompts.keys()) await prefill(model, index, index);
       results.push(
         await decode(
@@ -149,6 +149,7 @@ describe('a step', () => {
       );
     }
     expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
   });
 
   it('prefills some slots and decodes others, with one native call for each part', async () => {

@@ -1,7 +1,8 @@
 /** A CALM behind the engine's LanguageModel: prefill, one fused step for all rows, then further candidates. */
-import { RowDecision } from './calm-model-decision.js';
+import { RowDecision, type RowDecisionOptions } from './calm-model-decision.js';
 import { Decode } from './calm-model-decode.js';
 import { CandidateDraw } from './calm-model-draw.js';
+import { PositionDraw } from './calm-model-draw-position.js';
 import { type DrawingRow, DrawRounds } from './calm-model-rounds.js';
 import { decodeRuns } from './decode-runs.js';
 import { DrawBudget } from './draw-budget.js';
@@ -22,6 +23,8 @@ export interface CalmModelOptions {
   readonly fusedStep: boolean;
   /** `head` and `decoder` one after the other instead of `draw`. */
   readonly splitDraw: boolean;
+  /** `position` for single tokens of candidates, where a decision can do with them. */
+  readonly partialDraw: boolean;
   readonly noise: NoiseSource;
   /** Candidates for one chunk after which the exact sampler gives up. */
   readonly exactDrawLimit: number;
@@ -50,14 +53,14 @@ export class CalmModel implements LanguageModel {
   readonly rows: RowMemory | undefined;
   readonly #manifest: CalmManifest;
   readonly #noise: NoiseSource;
-  readonly #exactDrawLimit: number;
+  readonly #decisionOptions: RowDecisionOptions;
   readonly #cache: KvCache;
   readonly #prefill: Prefill;
   readonly #decode: Decode;
   readonly #rounds: DrawRounds;
   readonly #budget: DrawBudget;
   /** The decision for whose row the hidden state in each slot's place was computed. */
-  readonly #stateOwners: (RowDecision | null)[];
+  readonly #stateOwners = new Map<number, RowDecision>();
   readonly #owned = new HandleStack();
 
   /** Takes ownership of `sessions`, and closes them where it throws. */
@@ -65,14 +68,17 @@ export class CalmModel implements LanguageModel {
     const own = <T extends Closable>(thing: T): T => this.#owned.own(thing);
     own(sessions);
     this.#noise = options.noise;
-    this.#exactDrawLimit = options.exactDrawLimit;
     this.chunkSize = manifest.chunk_size;
     this.vocabSize = manifest.vocab_size;
     this.contextChunks = size.contextChunks;
     this.slotCount = size.slots;
     this.#manifest = manifest;
+    this.#decisionOptions = {
+      chunkSize: manifest.chunk_size,
+      exactDrawLimit: options.exactDrawLimit,
+      partial: options.partialDraw,
+    };
     this.#budget = new DrawBudget(options.drawsPerStep);
-    this.#stateOwners = new Array(size.slots).fill(null);
     try {
       const backbone = sessions.open('backbone');
       const decodeSession = options.fusedStep ? sessions.open('step') : backbone;
@@ -84,7 +90,10 @@ export class CalmModel implements LanguageModel {
       this.#prefill = own(new Prefill(backbone, this.#cache, manifest.chunk_size));
       this.#decode = own(new Decode(decodeSession, options.fusedStep, manifest, this.#cache, hidden));
       const draw = own(new CandidateDraw(sessions, manifest, hidden, options.splitDraw));
-      this.#rounds = new DrawRounds(draw, this.#budget, (...args) => this.#fillNoise(...args));
+      const single = options.partialDraw ? own(new PositionDraw(sessions, manifest, hidden)) : null;
+      this.#rounds = new DrawRounds({ whole: draw, single }, this.#budget, (...args) =>
+        this.#fillNoise(...args),
+      );
       sessions.trim();
     } catch (error) {
       this.close();
@@ -115,19 +124,17 @@ export class CalmModel implements LanguageModel {
   async #choose(rows: readonly DecodeRow[], clock: StepClock): Promise<RowOutcome[]> {
     const batch = rows.map(row => {
       const decision =
-        row.open instanceof RowDecision
-          ? row.open
-          : new RowDecision(row, this.chunkSize, this.#exactDrawLimit);
+        row.open instanceof RowDecision ? row.open : new RowDecision(row, this.#decisionOptions);
       return { row, decision };
     });
     const startMs = performance.now();
     // A row whose state is still in its place from an earlier step need not be decoded again.
-    const runs = decodeRuns(batch.map(({ decision }, slot) => this.#stateOwners[slot] !== decision));
+    const runs = decodeRuns(batch.map(({ decision }, slot) => this.#stateOwners.get(slot) !== decision));
     for (const { first, count } of runs) {
-      this.#stateOwners.fill(null, first, first + count);
+      for (let slot = first; slot < first + count; slot += 1) this.#stateOwners.delete(slot);
       await this.#decodeRun(batch.slice(first, first + count), first);
       for (let slot = first; slot < first + count; slot += 1) {
-        this.#stateOwners[slot] = batch[slot]!.decision;
+        this.#stateOwners.set(slot, batch[slot]!.decision);
       }
     }
     clock.decodeMs = performance.now() - startMs;
@@ -143,7 +150,9 @@ export class CalmModel implements LanguageModel {
     if (fused) {
       for (const [index, { row, decision }] of batch.entries()) {
         try {
-          this.#fillNoise(noise, index, row, decision.nextCandidate);
+          const candidate =
+            decision.wantsNewCandidates && decision.missing > 0 ? decision.part(0).candidate : 0;
+          this.#fillNoise(noise, index, row, candidate);
         } catch (error) {
           decision.fail(error);
         }
@@ -154,7 +163,9 @@ export class CalmModel implements LanguageModel {
       firstSlot,
     );
     if (!fused) return;
-    for (const [index, { decision }] of batch.entries()) decision.give(this.#decode.chunk(index));
+    for (const [index, { decision }] of batch.entries()) {
+      if (decision.wantsNewCandidates) decision.give(this.#decode.chunk(index));
+    }
   }
 
   #fillNoise(noise: Float32Array, index: number, row: DecodeRow, candidate: number): void {

@@ -26,6 +26,8 @@ export interface LoadOptions extends Partial<CacheOptions> {
   readonly exactDrawLimit?: number | undefined;
   /** Candidates that one step draws for all rows together; by default as its decode's time allows. CALM only. */
   readonly drawsPerStep?: number | undefined;
+  /** Decodes only those tokens of candidates that decisions look at, where the package has the graph; on by default. */
+  readonly partialDraw?: boolean | undefined;
 }
 
 export interface LoadedModel {
@@ -91,15 +93,25 @@ function prepareLoad(environment: OrtEnvironment, source: ModelPackage, options:
   const noise = options.noise ?? noiseSourceOf(manifest);
   const exactDrawLimit = options.exactDrawLimit ?? DEFAULT_EXACT_DRAW_LIMIT;
   const { drawsPerStep } = options;
+  // Decoding by position draws again what it looks at twice, which pays where the vocabulary costs more than the head.
+  const partialDraw =
+    !split && device === 'cpu' && manifest.graphs.position !== undefined && (options.partialDraw ?? true);
   return {
     sessions,
     graphs: [
       'backbone',
       ...(graphs.fusedStep ? (['step'] as const) : []),
       ...(graphs.splitDraw ? (['head', 'decoder'] as const) : (['draw'] as const)),
+      ...(partialDraw ? (['position'] as const) : []),
     ],
     build: () => ({
-      model: new CalmModel(sessions, manifest, size, { ...graphs, noise, exactDrawLimit, drawsPerStep }),
+      model: new CalmModel(sessions, manifest, size, {
+        ...graphs,
+        partialDraw,
+        noise,
+        exactDrawLimit,
+        drawsPerStep,
+      }),
       device,
       note,
     }),

@@ -65,7 +65,7 @@ const tokenizerSchema = z.strictObject({
   chat_template: z.string().min(1).optional(),
 });
 
-const graphNames = ['backbone', 'head', 'decoder', 'draw', 'encoder', 'step', 'lm_head'] as const;
+const graphNames = ['backbone', 'head', 'decoder', 'draw', 'position', 'encoder', 'step', 'lm_head'] as const;
 
 const sharedFields = {
   format: z.literal('calm-serve'),

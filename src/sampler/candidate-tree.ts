@@ -33,6 +33,14 @@ export class CandidateTree {
     return node;
   }
 
+  /** Adds one token to a candidate whose tokens so far lead to `node`; returns the node that it leads to now. */
+  extend(node: number, token: number): number {
+    if (node === 0) this.#counts[0]! += 1;
+    const child = this.#childFor(node, token);
+    this.#counts[child]! += 1;
+    return child;
+  }
+
   /** Candidates added so far. */
   get size(): number {
     return this.#counts[0]!;

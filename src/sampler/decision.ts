@@ -20,13 +20,32 @@ export interface ChunkChoice {
   readonly logprobs?: readonly TokenLogprobs[];
 }
 
+/** The first tokens of so many more candidates (at least 1). */
+export interface BeginningsWish {
+  readonly kind: 'beginnings';
+  readonly count: number;
+}
+
+/** The token at one position of candidates that were handed over before, all of their tokens before it included. */
+export interface PositionWish {
+  readonly kind: 'position';
+  readonly candidates: readonly number[];
+  readonly position: number;
+}
+
 /**
- * A decision in progress, as a coroutine. It yields how many more candidates it wants (at least 1), is resumed
- * with exactly that many independent draws from the model's law, and returns its choice. Candidates are numbered
- * from 0 in the order in which they are handed over; the number is part of the key of their noise, so a decision
- * does not depend on how its wishes are grouped into native calls.
+ * What a decision asks for: a number for so many more whole candidates (at least 1), or parts of candidates. Parts are
+ * asked for only of a model that can give them (`DecisionContext.chunkSize`).
  */
-export type ChunkDecision = Generator<number, ChunkChoice, readonly Chunk[]>;
+export type Wish = number | BeginningsWish | PositionWish;
+
+/**
+ * A decision in progress, as a coroutine. It yields a wish, is resumed with exactly the candidates that it asked for
+ * (independent draws from the model's law) or the tokens of their parts, each an array of one token, and returns
+ * its choice. Candidates are numbered from 0 in the order in which they are handed over; the number is part of the key
+ * of their noise, so a decision does not depend on how its wishes are grouped into native calls.
+ */
+export type ChunkDecision = Generator<Wish, ChunkChoice, readonly Chunk[]>;
 
 /** What a decision knows of its request besides the settings. */
 export interface DecisionContext {
@@ -34,4 +53,6 @@ export interface DecisionContext {
   readonly history?: TokenHistory;
   /** Tokens that the chunk begins with, fewer than it has; they are not chosen any more. */
   readonly given?: readonly number[];
+  /** Tokens a chunk, where the model can decode a candidate token by token; left out where it gives whole ones only. */
+  readonly chunkSize?: number;
 }

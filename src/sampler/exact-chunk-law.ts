@@ -17,16 +17,21 @@ export function* chunkLawDecision(
   onLimit: OnLimit,
   random: RandomStream,
   roundSize: RoundSize,
+  partialSize?: number,
 ): ChunkDecision {
-  const draws = new CandidateDraws(limit, roundSize);
+  const draws = new CandidateDraws(limit, roundSize, partialSize);
   let candidate = 0;
   const next = function* () {
-    if (!(yield* draws.reach(candidate))) return undefined;
+    if (candidate >= draws.fetched) {
+      if (!(yield* draws.reach(candidate))) return undefined;
+      yield* draws.lookAtRepeated();
+    }
     candidate += 1;
-    const depth = draws.chunkSize;
-    return draws.node(candidate - 1, depth);
+    return candidate - 1;
   };
-  const spoken = yield* chooseByExactPower(next, power, random);
-  const leaf = spoken ?? onLimit(draws.tree, draws.tree.leaves, random);
-  return { chunk: draws.tree.chunk(leaf), draws: draws.fetched, fallback: spoken === undefined };
+  const same = (first: number, second: number) => draws.isSame(first, second);
+  const spoken = yield* chooseByExactPower(next, power, random, same);
+  const node = spoken === undefined ? onLimit(draws.tree, draws.outcomes(), random) : draws.deepest(spoken);
+  const chunk = yield* draws.complete(node);
+  return { chunk, draws: draws.fetched, fallback: spoken === undefined };
 }

@@ -13,8 +13,13 @@ import type { Drawing } from './candidate-draws.js';
 import type { Coin, Power } from './power.js';
 import type { RandomStream } from './uniform.js';
 
-/** Gives the next draw as a number that is equal for equal outcomes, or undefined where there are no more. */
+/** Gives the next draw as a number, by default one that is equal for equal outcomes, or undefined where there are no more. */
 export type Outcomes = () => Drawing<number | undefined>;
+
+/** Whether two draws are the same outcome. */
+export type SameOutcome = (first: number, second: number) => boolean;
+
+const isSame: SameOutcome = (first, second) => first === second;
 
 /** A law that treats outcomes differently: acceptance(x) p(x)^(1/T of x) / Z. */
 export interface OutcomeLaw {
@@ -29,8 +34,9 @@ export function chooseByExactPower(
   next: Outcomes,
   power: Power,
   random: RandomStream,
+  same = isSame,
 ): Drawing<number | undefined> {
-  return chooseByOutcomeLaw(next, { power: () => power, acceptance: () => 1 }, random);
+  return chooseByOutcomeLaw(next, { power: () => power, acceptance: () => 1 }, random, same);
 }
 
 /** The same for a law that treats outcomes differently: a try passes one coin more, so its law has one factor more. */
@@ -38,6 +44,7 @@ export function* chooseByOutcomeLaw(
   next: Outcomes,
   law: OutcomeLaw,
   random: RandomStream,
+  same = isSame,
 ): Drawing<number | undefined> {
   for (;;) {
     const outcome = yield* next();
@@ -45,34 +52,45 @@ export function* chooseByOutcomeLaw(
     const acceptance = law.acceptance(outcome);
     if (acceptance < 1 && random.next() >= acceptance) continue;
     const power = law.power(outcome);
-    const agreed = yield* allAgree(next, outcome, power.repeats - 1);
+    const agreed = yield* allAgree(next, outcome, power.repeats - 1, same);
     if (agreed === undefined) return undefined;
     if (!agreed) continue;
     if (power.coin === undefined) return outcome;
-    const passed = yield* passes(next, outcome, power.coin, random.next());
+    const passed = yield* passes(next, outcome, power.coin, random.next(), same);
     if (passed === undefined) return undefined;
     if (passed) return outcome;
   }
 }
 
 /** Whether the next `count` draws are all this outcome; stops at the first that is not. */
-function* allAgree(next: Outcomes, outcome: number, count: number): Drawing<boolean | undefined> {
+function* allAgree(
+  next: Outcomes,
+  outcome: number,
+  count: number,
+  same: SameOutcome,
+): Drawing<boolean | undefined> {
   for (let i = 0; i < count; i += 1) {
     const other = yield* next();
     if (other === undefined) return undefined;
-    if (other !== outcome) return false;
+    if (!same(other, outcome)) return false;
   }
   return true;
 }
 
 /** Whether the coin lands in this outcome's favour. */
-function* passes(next: Outcomes, outcome: number, coin: Coin, uniform: number): Drawing<boolean | undefined> {
+function* passes(
+  next: Outcomes,
+  outcome: number,
+  coin: Coin,
+  uniform: number,
+  same: SameOutcome,
+): Drawing<boolean | undefined> {
   if (uniform < coin.outright) return true;
   let survival = 1;
   for (let misses = 1; ; misses += 1) {
     const other = yield* next();
     if (other === undefined) return undefined;
-    if (other === outcome) return true;
+    if (same(other, outcome)) return true;
     survival *= coin.goOn(misses);
     if (uniform >= survival) return false;
   }

@@ -34,11 +34,16 @@ export function startDecision(
 ): ChunkDecision {
   const decision = isControlled(settings, context)
     ? startControlledDecision(settings, step, exactDrawLimit, context)
-    : chooseDecision(settings, step, exactDrawLimit);
+    : chooseDecision(settings, step, exactDrawLimit, context.chunkSize);
   return settings.chunkStatistics ? withStatistics(decision, settings.numCandidates) : decision;
 }
 
-function chooseDecision(settings: SamplingSettings, step: number, exactDrawLimit: number): ChunkDecision {
+function chooseDecision(
+  settings: SamplingSettings,
+  step: number,
+  exactDrawLimit: number,
+  partialSize: number | undefined,
+): ChunkDecision {
   const { temperature, numCandidates, seed, choice } = settings;
   const sampler = settings.sampler ?? DEFAULT_SAMPLER;
   const law = settings.temperatureLaw ?? DEFAULT_TEMPERATURE_LAW;
@@ -56,8 +61,9 @@ function chooseDecision(settings: SamplingSettings, step: number, exactDrawLimit
   const decide = law === 'chunk' ? chunkLawDecision : tokenLawDecision;
   const power = powerOf(exponent, sampler);
   if (sampler === 'exact') {
-    return decide(exactDrawLimit, power, failAtLimit(temperature, exactDrawLimit), random, growingRounds);
+    const onLimit = failAtLimit(temperature, exactDrawLimit);
+    return decide(exactDrawLimit, power, onLimit, random, growingRounds, partialSize);
   }
   const limit = repeats === 1 && law === 'token' ? Math.ceil(numCandidates / 2) : numCandidates;
-  return decide(limit, power, chooseByCounts(temperature), random, growingRounds);
+  return decide(limit, power, chooseByCounts(temperature), random, growingRounds, partialSize);
 }

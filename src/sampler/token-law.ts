@@ -25,17 +25,19 @@ export function* tokenLawDecision(
   onLimit: OnLimit,
   random: RandomStream,
   roundSize: RoundSize,
+  partialSize?: number,
 ): ChunkDecision {
-  const draws = new CandidateDraws(limit, roundSize);
+  const draws = new CandidateDraws(limit, roundSize, partialSize);
   let prefix = 0;
   let fallback = false;
   yield* draws.reach(0);
   for (let depth = 1; depth <= draws.chunkSize; depth += 1) {
     const spoken = yield* chooseByExactPower(drawsBelow(draws, prefix, depth - 1), power, random);
     fallback ||= spoken === undefined;
+    if (spoken === undefined) yield* draws.lookAtAll(prefix, depth);
     prefix = spoken ?? onLimit(draws.tree, draws.tree.children(prefix), random);
   }
-  return { chunk: draws.tree.chunk(prefix), draws: draws.fetched, fallback };
+  return { chunk: draws.chunk(prefix), draws: draws.fetched, fallback };
 }
 
 /** The candidates below a node, in order, each as its node of `depth`, by default one token further. */
@@ -50,7 +52,7 @@ export function drawsBelow(
     for (;;) {
       if (candidate >= draws.fetched && !(yield* draws.reach(candidate))) return undefined;
       candidate += 1;
-      if (draws.node(candidate - 1, prefixDepth) === prefix) return draws.node(candidate - 1, depth);
+      if (yield* draws.look(candidate - 1, prefix, depth)) return draws.node(candidate - 1, depth);
     }
   };
 }

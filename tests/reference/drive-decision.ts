@@ -1,5 +1,5 @@
 /** Runs a decision to its end with candidates from a function, as a model would. */
-import type { Chunk, ChunkChoice, ChunkDecision } from '../../src/sampler/decision.js';
+import type { Chunk, ChunkChoice, ChunkDecision, Wish } from '../../src/sampler/decision.js';
 import { RandomStream } from '../../src/sampler/uniform.js';
 
 /** `draw` is called with the candidates' numbers, in order, each once. */
@@ -7,10 +7,36 @@ export function driveDecision(decision: ChunkDecision, draw: (candidate: number)
   let drawn = 0;
   let wish = decision.next([]);
   while (!wish.done) {
+    if (typeof wish.value !== 'number') throw new Error('a wish for parts of candidates');
     if (!(Number.isInteger(wish.value) && wish.value >= 1)) throw new Error(`a wish for ${wish.value}`);
     wish = decision.next(Array.from({ length: wish.value }, () => draw(drawn++)));
   }
   return wish.value;
+}
+
+/** The same for a model that decodes token by token; counts the tokens that it decodes. */
+export function drivePartialDecision(
+  decision: ChunkDecision,
+  draw: (candidate: number) => Chunk,
+): ChunkChoice & { readonly decodedTokens: number } {
+  const candidates: Chunk[] = [];
+  const answer = (wish: Wish): Chunk[] => {
+    if (typeof wish !== 'number' && wish.kind === 'position') {
+      return wish.candidates.map(candidate => [candidates[candidate]![wish.position]!]);
+    }
+    const count = typeof wish === 'number' ? wish : wish.count;
+    const fresh = Array.from({ length: count }, (_, i) => draw(candidates.length + i));
+    candidates.push(...fresh);
+    return typeof wish === 'number' ? fresh : fresh.map(chunk => chunk.slice(0, 1));
+  };
+  let decodedTokens = 0;
+  let wish = decision.next([]);
+  while (!wish.done) {
+    const tokens = answer(wish.value);
+    decodedTokens += tokens.flat().length;
+    wish = decision.next(tokens);
+  }
+  return { ...wish.value, decodedTokens };
 }
 
 /** A source of independent chunks of one token; token i has probability law[i]. */

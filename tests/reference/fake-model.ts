@@ -5,7 +5,7 @@
  */
 import type { RowMemory } from '../../src/runtime/kv-cache-rows.js';
 import type { LanguageModel, OpenDecision, StepOutcome, StepPlan } from '../../src/runtime/model.js';
-import type { Chunk, ChunkChoice, ChunkDecision } from '../../src/sampler/decision.js';
+import type { Chunk, ChunkChoice, ChunkDecision, Wish } from '../../src/sampler/decision.js';
 import type { SamplingSettings } from '../../src/sampler/settings.js';
 import { startDecision } from '../../src/sampler/start-decision.js';
 import { uniformAt } from '../../src/sampler/uniform.js';
@@ -162,7 +162,7 @@ class FakeDecision implements OpenDecision {
   readonly #sampling: SamplingSettings;
   readonly #step: number;
   readonly #decision: ChunkDecision;
-  #wish: IteratorResult<number, ChunkChoice>;
+  #wish: IteratorResult<Wish, ChunkChoice>;
   #given: Chunk[] = [];
   #drawn = 0;
 
@@ -185,7 +185,7 @@ class FakeDecision implements OpenDecision {
     if (hashOf(history) !== this.#hash) throw new Error('a decision was gone on with after another text');
     for (let i = 0; i < most && !this.#wish.done; i += 1) {
       this.#given.push(this.#candidate());
-      if (this.#given.length < this.#wish.value) continue;
+      if (this.#given.length < (this.#wish.value as number)) continue;
       const given = this.#given;
       this.#given = [];
       this.#wish = this.#decision.next(given);

@@ -26,16 +26,21 @@ function sum(layers: LayerGraph, { residual, update }: ResidualStream): string {
   return update === null ? residual : layers.add(residual, update);
 }
 
-/** latent [N, l] -> logits [N * K, stored rows of the vocabulary], both in the activation type. */
+/**
+ * latent [N, l] -> logits [N * K, stored rows of the vocabulary], both in the activation type. With `place`, int64 [M],
+ * of those positions of the N * K only: [M, stored rows].
+ */
 export function addDecoderLogits(
   layers: LayerGraph,
   latent: string,
   { decoder, vocabulary }: AutoencoderParameters,
   config: AutoencoderConfig,
+  place: string | null = null,
 ): string {
   const start: ResidualStream = { residual: layers.linear(latent, decoder.input), update: null };
   const chunk = sum(layers, addFeedForward(layers, start, decoder.chunkLayers));
-  const tokens = layers.reshape(layers.linear(chunk, decoder.expand), [-1, config.hiddenSize]);
+  const all = layers.reshape(layers.linear(chunk, decoder.expand), [-1, config.hiddenSize]);
+  const tokens = place === null ? all : layers.graph.node('Gather', [all, place]);
   const stream = addFeedForward(layers, { residual: tokens, update: null }, decoder.tokenLayers);
   return layers.logits(layers.rmsNorm(stream, decoder.norm).normed, vocabulary);
 }
@@ -44,12 +49,22 @@ export function addDecoderLogits(
 export function addTokens(
   layers: LayerGraph,
   logits: string,
+  parameters: AutoencoderParameters,
+  config: AutoencoderConfig,
+): string {
+  return layers.reshape(addTokenOf(layers, logits, parameters, config), [-1, config.chunkSize]);
+}
+
+/** logits [M, stored rows of the vocabulary] -> token ids int64 [M]. */
+export function addTokenOf(
+  layers: LayerGraph,
+  logits: string,
   { vocabulary }: AutoencoderParameters,
-  { chunkSize, vocabSize }: AutoencoderConfig,
+  { vocabSize }: AutoencoderConfig,
 ): string {
   const { rows: width } = layers.store.table(vocabulary);
   const tokens = addArgMax(layers.graph, logits, { width, vocabSize, block: ARG_MAX_BLOCK });
-  return layers.reshape(tokens, [-1, chunkSize]);
+  return layers.reshape(tokens, [-1]);
 }
 
 /** logits of addDecoderLogits -> logits [N, K, V], without the vocabulary's padding. */

@@ -5,7 +5,7 @@ import type { GraphBuilder } from '../onnx/graph-builder.js';
 import type { AutoencoderParameters } from '../weights/autoencoder-parameters.js';
 import type { CalmParameters } from '../weights/calm-parameters.js';
 import type { WeightStore } from '../weights/weight-store.js';
-import { addChunkLogits, addDecoderLogits, addEncoder, addTokens } from './autoencoder.js';
+import { addChunkLogits, addDecoderLogits, addEncoder, addTokenOf, addTokens } from './autoencoder.js';
 import { addDecoderStack } from './backbone.js';
 import { addLatents } from './head.js';
 import { LayerGraph } from './layers.js';
@@ -29,6 +29,7 @@ export function buildCalmGraphs(
     ['head', layers => buildHead(layers, parts)],
     ['decoder', layers => buildDecoder(layers, parts)],
     ['draw', layers => buildDraw(layers, parts)],
+    ...positionGraph(parts),
     ['encoder', layers => buildEncoder(layers, parts)],
     ['step', layers => buildStep(layers, parts)],
   ];
@@ -66,6 +67,23 @@ function buildDecoder(layers: LayerGraph, parts: CalmModelParts): void {
 function buildDraw(layers: LayerGraph, parts: CalmModelParts): void {
   const latent = addCandidatesOfRows(layers, parts);
   addTokensOf(layers, latent, parts, 'N');
+}
+
+/** Other heads are dear and the vocabulary is not what costs: there a candidate is decoded whole. */
+function positionGraph(
+  parts: CalmModelParts,
+): readonly (readonly [GraphName, (layers: LayerGraph) => void])[] {
+  return parts.parameters.head.kind === 'energy'
+    ? [['position', layers => buildPosition(layers, parts)]]
+    : [];
+}
+
+function buildPosition(layers: LayerGraph, parts: CalmModelParts): void {
+  const latent = addCandidatesOfRows(layers, parts);
+  const place = layers.graph.input('place', 'int64', ['M']);
+  const { autoencoder, autoencoderConfig: config } = parts;
+  const logits = addDecoderLogits(layers, latent, autoencoder, config, place);
+  layers.graph.output('tokens', addTokenOf(layers, logits, autoencoder, config), 'int64', ['M']);
 }
 
 function buildEncoder(layers: LayerGraph, parts: CalmModelParts): void {

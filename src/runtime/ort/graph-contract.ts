@@ -95,6 +95,11 @@ function calmContract(manifest: Extract<Manifest, { kind: 'calm' }>, name: Graph
       };
     case 'draw':
       return { inputs: drawInputs, outputs: [tokens] };
+    case 'position':
+      return {
+        inputs: [...drawInputs, ['place', 'int64', [ANY]]],
+        outputs: [['tokens', 'int64', [ANY]]],
+      };
     case 'head':
       return { inputs: drawInputs, outputs: [['latent', 'float32', [ANY, latentSize]]] };
     case 'decoder':
