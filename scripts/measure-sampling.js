@@ -38,6 +38,8 @@ const { values: options } = parseArgs({
     chunks: { type: 'string', default: '40' },
     batch: { type: 'string', default: '1,16' },
     threads: { type: 'string', default: '1' },
+    temperatures: { type: 'string', default: '1,0.7,0.5,0.333,0' },
+    rounds: { type: 'string', default: '3' },
     json: { type: 'string' },
   },
 });
@@ -224,6 +226,8 @@ if (sections.includes('speed')) {
     batches: options.batch.split(',').map(Number),
     chunks: Number(options.chunks),
     candidates: N,
+    temperatures: options.temperatures.split(',').map(Number),
+    rounds: Number(options.rounds),
   });
 }
 if (options.json) {

@@ -11,8 +11,7 @@ import { openEncoding } from '../../dist/tokenizer/encoding.js';
 export function openModel(directory, { slots = 1, threads = 1, ...options } = {}) {
   const source = openPackage(directory);
   const { manifest } = source;
-  const { file, pattern, special_tokens: specialTokens } = manifest.tokenizer;
-  const encoding = openEncoding({ ranks: readFileSync(packageFile(source, file)), pattern, specialTokens });
+  const encoding = manifest.tokenizer ? openTokenizer(source) : null;
   const environment = OrtEnvironment.open(OrtLibrary.load(), { threads });
   const { model } = loadModel(environment, source, { slots, device: 'cpu', ...options });
   const engine = new Engine(model, { bosTokenId: manifest.bos_token_id, prefixCacheBytes: 64 << 20 });
@@ -24,10 +23,15 @@ export function openModel(directory, { slots = 1, threads = 1, ...options } = {}
     K: model.chunkSize,
     async close() {
       await engine.close();
-      encoding.close();
+      encoding?.close();
       environment.close();
     },
   };
+}
+
+function openTokenizer(source) {
+  const { file, pattern, special_tokens: specialTokens } = source.manifest.tokenizer;
+  return openEncoding({ ranks: readFileSync(packageFile(source, file)), pattern, specialTokens });
 }
 
 /** The chunk events of one text. Nothing stops it but its length. */

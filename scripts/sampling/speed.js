@@ -1,15 +1,8 @@
-/** Tokens a second in batches at several temperatures, beside the reference's algorithm, all in one run. */
+/**
+ * Tokens a second in batches at several temperatures, beside the reference's algorithm, all in one run. Each setting is
+ * timed several times, in turn, and the fastest counts: others use the machine too.
+ */
 import { openModel, percent, printHeader, printRow } from './open-model.js';
-
-const SETTINGS = [
-  { temperature: 1 },
-  { temperature: 0.7 },
-  { temperature: 0.5 },
-  { temperature: 1 / 3 },
-  { temperature: 0 },
-];
-/** Each setting is timed this often, in turn, and the fastest counts: others use the machine too. */
-const ROUNDS = 3;
 
 /**
  * The reference draws all N candidates and decodes every one of them in full before it looks at any; so does a pool
@@ -17,7 +10,8 @@ const ROUNDS = 3;
  */
 const REFERENCE = { temperature: 2, sampler: 'pool', temperatureLaw: 'chunk', isReference: true };
 
-export async function measureSpeed({ directory, documents, threads, batches, chunks, candidates }) {
+export async function measureSpeed(options) {
+  const { directory, documents, threads, batches, chunks, candidates, temperatures, rounds } = options;
   const rows = [];
   console.log(
     '\nTokens a second. r is the cost of a candidate over a backbone step, D the draws a chunk, and "kept" the rate over ' +
@@ -39,16 +33,16 @@ export async function measureSpeed({ directory, documents, threads, batches, chu
     const opened = openModel(directory, { slots: batch, threads });
     const prompts = Array.from({ length: batch }, (_, i) => promptOf(opened, documents, i));
     const settings = [
-      ...SETTINGS.flatMap(setting =>
-        (setting.temperature === 1 ? ['chunk'] : ['chunk', 'token']).map(temperatureLaw => ({
-          ...setting,
+      ...temperatures.flatMap(temperature =>
+        (temperature === 1 ? ['chunk'] : ['chunk', 'token']).map(temperatureLaw => ({
+          temperature,
           temperatureLaw,
         })),
       ),
       REFERENCE,
     ];
     const best = new Map();
-    for (let round = 0; round < ROUNDS; round += 1) {
+    for (let round = 0; round < rounds; round += 1) {
       for (const setting of settings) {
         const measured = await measureOnce(opened, prompts, chunks, {
           ...setting,

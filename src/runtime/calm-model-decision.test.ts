@@ -15,7 +15,7 @@ const row: DecodeRow = {
 
 function start(decision: () => ChunkDecision): RowDecision {
   vi.mocked(startDecision).mockImplementationOnce(decision);
-  return new RowDecision(row, { chunkSize: 1, exactDrawLimit: 500, partial: false });
+  return new RowDecision(row, { chunkSize: 1, exactDrawLimit: 500, partialLaws: [] });
 }
 
 it('hands over candidates in the groups that the decision asks for, and counts them', () => {
@@ -89,7 +89,7 @@ it('hands over parts of candidates, and a whole one where a beginning is wanted'
     groups.push(yield { kind: 'position', candidates: [1], position: 1 });
     return { chunk: [9, 9], draws: 2, fallback: false };
   });
-  const decision = new RowDecision(row, { chunkSize: 2, exactDrawLimit: 500, partial: true });
+  const decision = new RowDecision(row, { chunkSize: 2, exactDrawLimit: 500, partialLaws: ['chunk'] });
   expect(startDecision).toHaveBeenLastCalledWith(row.sampling, 7, 500, { chunkSize: 2 });
   expect([decision.part(0), decision.part(1)]).toEqual([
     { candidate: 0, position: 0 },

@@ -2,6 +2,7 @@
 
 import { CalmError } from '../errors.js';
 import type { Chunk, ChunkChoice, ChunkDecision, DecisionContext, Wish } from '../sampler/decision.js';
+import { DEFAULT_TEMPERATURE_LAW, type TemperatureLaw } from '../sampler/settings.js';
 import { startDecision } from '../sampler/start-decision.js';
 import type { DecodeRow, OpenDecision } from './model.js';
 
@@ -16,8 +17,8 @@ export interface RowDecisionOptions {
   readonly chunkSize: number;
   /** Candidates after which the exact sampler gives up. */
   readonly exactDrawLimit: number;
-  /** Whether the model can decode a candidate token by token. */
-  readonly partial: boolean;
+  /** Under which laws candidates are decoded token by token. */
+  readonly partialLaws: readonly TemperatureLaw[];
 }
 
 /** Hands candidates, or their parts, to a ChunkDecision one by one, in the groups that it asks for. */
@@ -31,11 +32,11 @@ export class RowDecision implements OpenDecision {
   /** Candidates that were given, whole or in part. */
   #count = 0;
 
-  constructor(row: DecodeRow, { chunkSize, exactDrawLimit, partial }: RowDecisionOptions) {
+  constructor(row: DecodeRow, { chunkSize, exactDrawLimit, partialLaws }: RowDecisionOptions) {
     this.#chunkSize = chunkSize;
     const context: DecisionContext = {
       ...(row.history ? { history: row.history } : {}),
-      ...(partial ? { chunkSize } : {}),
+      ...(partialLaws.includes(row.sampling.temperatureLaw ?? DEFAULT_TEMPERATURE_LAW) ? { chunkSize } : {}),
     };
     this.#attempt(() => {
       this.#decision = startDecision(row.sampling, row.step, exactDrawLimit, context);

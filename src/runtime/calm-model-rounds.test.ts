@@ -38,7 +38,7 @@ function batchOf(counts: readonly number[]) {
   return counts.map((numCandidates, seed) => {
     const sampling = { temperature: 2, numCandidates, seed, choice: 0 };
     const row: DecodeRow = { position: 0, chunk: [0, 0], step: 0, sampling };
-    return { row, decision: new RowDecision(row, { chunkSize: 2, exactDrawLimit: 100, partial: false }) };
+    return { row, decision: new RowDecision(row, { chunkSize: 2, exactDrawLimit: 100, partialLaws: [] }) };
   });
 }
 

@@ -144,7 +144,9 @@ describe('a step', () => {
       results.push(
         await decode(
           model,
-          prompts.map((_, index) => row(index, [1, 0.5, 0][index % 3] as number)),
+          prompts.map((_, index) =>
+            row(index, [1, 0.5, 0][index % 3] as number, 40, index < 4 ? 'token' : 'chunk'),
+          ),
         ),
       );
     }

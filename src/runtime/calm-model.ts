@@ -1,4 +1,5 @@
 /** A CALM behind the engine's LanguageModel: prefill, one fused step for all rows, then further candidates. */
+import type { TemperatureLaw } from '../sampler/settings.js';
 import { RowDecision, type RowDecisionOptions } from './calm-model-decision.js';
 import { Decode } from './calm-model-decode.js';
 import { CandidateDraw } from './calm-model-draw.js';
@@ -76,7 +77,7 @@ export class CalmModel implements LanguageModel {
     this.#decisionOptions = {
       chunkSize: manifest.chunk_size,
       exactDrawLimit: options.exactDrawLimit,
-      partial: options.partialDraw,
+      partialLaws: options.partialDraw ? partialLawsOf(manifest) : [],
     };
     this.#budget = new DrawBudget(options.drawsPerStep);
     try {
@@ -173,4 +174,15 @@ export class CalmModel implements LanguageModel {
     const { seed, choice } = row.sampling;
     this.#noise(noise, index * size, size, { seed, choice, step: row.step, candidate });
   }
+}
+
+/** A vocabulary of so many tokens is most of what a candidate costs. */
+const LARGE_VOCABULARY = 32_768;
+
+/**
+ * The token law looks at single positions by nature. The chunk law has to look again and again at candidates that begin
+ * alike, in small native calls, which pays where a position is dear (docs/experiments/sampling-partial-decoding.md).
+ */
+function partialLawsOf({ vocab_size }: CalmManifest): readonly TemperatureLaw[] {
+  return vocab_size >= LARGE_VOCABULARY ? ['token', 'chunk'] : ['token'];
 }

@@ -62,7 +62,8 @@ export class CandidateDraws {
   /** Fetches until this candidate is there; false where the limit, or another one that is given, forbids it. */
   *reach(candidate: number, limit = this.limit): Drawing<boolean> {
     if (candidate >= limit) return false;
-    while (candidate >= this.fetched) yield* this.#fetch(this.#roundSize(this.fetched), limit);
+    while (candidate >= this.fetched)
+      yield* this.#fetch(this.#roundSize(this.fetched, this.#anyAgree()), limit);
     return true;
   }
 
@@ -114,6 +115,10 @@ export class CandidateDraws {
   /** The tokens on the way to a node. */
   chunk(node: number): Chunk {
     return this.tree.path(node).map(step => this.tree.token(step));
+  }
+
+  #anyAgree(): boolean {
+    return new Set(this.#paths.map(path => path.at(-1))).size < this.fetched;
   }
 
   *#fetch(count: number, limit: number): Drawing<void> {

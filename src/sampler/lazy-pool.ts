@@ -44,7 +44,9 @@ export function* lazyPoolDecision(
     let { leaf, undrawn } = randomLiveSubset(groups, left, m, random);
     while (undrawn > 0) {
       if (tree.size === fetched.length) {
-        fetched.push(...(yield Math.min(roundSize(fetched.length), poolSize - fetched.length)));
+        fetched.push(
+          ...(yield Math.min(roundSize(fetched.length, groups.largest > 1), poolSize - fetched.length)),
+        );
       }
       const drawn = tree.add(fetched[tree.size]!);
       groups.raise(drawn, tree.count(drawn));

@@ -31,12 +31,13 @@ test.each(settings)('decoding token by token changes no choice: %o', setting => 
     const sampling: SamplingSettings = { numCandidates: 60, seed: world, choice: 0, ...setting };
     const draw = (candidate: number) => chunkOf(world, candidate, spread);
     const whole = driveDecision(startDecision(sampling, 0), draw);
-    const { decodedTokens, ...parts } = drivePartialDecision(
+    const { decodedTokens, draws, ...parts } = drivePartialDecision(
       startDecision(sampling, 0, 65_536, { chunkSize: K }),
       draw,
     );
-    expect(parts).toEqual(whole);
-    expect(decodedTokens).toBeLessThanOrEqual(K * whole.draws);
+    // Rounds may end elsewhere: how far fetching ran ahead is not what a decision depends on.
+    expect(parts).toEqual({ chunk: whole.chunk, fallback: whole.fallback });
+    expect(decodedTokens).toBeLessThanOrEqual(K * draws);
   }
 });
 
