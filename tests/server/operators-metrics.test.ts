@@ -112,12 +112,12 @@ describe('metrics', () => {
     await until(() => server.requests.length === 1);
     server.model.resume();
     await fetch(`${server.url}/nowhere`);
-    await server.client.completions.create({ ...endless, max_tokens: 1, top_p: 0.5 });
+    await server.client.completions.create({ ...endless, max_tokens: 1, suffix: 'end' });
     const value = await scrape(server);
     expect(value('vllm:request_success_total{,finished_reason="abort"}')).toBe(1);
     expect(value('http_requests_total{handler="/v1/completions",method="POST",status="499"}')).toBe(1);
     expect(value('http_requests_total{handler="none",method="GET",status="404"}')).toBe(1);
-    expect(value('calm:ignored_params_total{param="top_p"}')).toBe(1);
+    expect(value('calm:ignored_params_total{param="suffix"}')).toBe(1);
   });
 
   it('belongs to one server: another one in the process counts for itself', async () => {
@@ -136,7 +136,7 @@ describe('the record of a request', () => {
     const response = await fetch(`${server.url}/v1/completions?secret=1`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-request-id': 'mine', traceparent },
-      body: JSON.stringify({ ...endless, prompt: ['abcde', 'fgh'], max_tokens: 6, n: 2, top_k: 5 }),
+      body: JSON.stringify({ ...endless, prompt: ['abcde', 'fgh'], max_tokens: 6, n: 2, suffix: 'end' }),
     });
     const answer = await response.text();
     await until(() => server.requests.length === 1);
@@ -151,7 +151,7 @@ describe('the record of a request', () => {
         totalMs: expect.any(Number),
         aborted: false,
         error: null,
-        ignoredParams: ['top_k'],
+        ignoredParams: ['suffix'],
         generation: {
           model: 'fake',
           choices: 4,
