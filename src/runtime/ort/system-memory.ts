@@ -8,6 +8,7 @@ import koffi from './koffi.js';
 const PROT_READ = 1;
 const MAP_PRIVATE = 2;
 const MADV_DONTNEED = 4;
+const MADV_COLLAPSE = 25;
 const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 /** Largest piece that one readSync may fill. */
 const READ_BYTES = 1 << 30;
@@ -85,6 +86,14 @@ export class MappedFile extends Handle {
 /** Returns freed memory to the system where the C library would keep it (glibc). */
 export function trimHeap(): void {
   posix?.mallocTrim?.(0);
+}
+
+/**
+ * Asks for huge pages under a piece of this process's memory (Linux 6.1 and newer). The system may refuse: then the
+ * memory stays as it was.
+ */
+export function collapseToHugePages(address: Pointer, bytes: number): void {
+  posix?.madvise(address, bytes, MADV_COLLAPSE);
 }
 
 function map(descriptor: number, bytes: number, file: string): Pointer {

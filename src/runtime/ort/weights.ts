@@ -1,6 +1,7 @@
 /** The weights of one package: one copy in memory, whatever number of graphs uses them. */
 import type { StoredTensor } from '../manifest.js';
 import { buildOwned, Handle, type HandleStack, type Pointer } from './handle.js';
+import { useHugePages } from './huge-pages.js';
 import type { OrtLibrary } from './library.js';
 import { MemoryInfo, Tensor } from './memory.js';
 import { MappedFile, trimHeap } from './system-memory.js';
@@ -67,10 +68,14 @@ export class Weights {
     return tensor;
   }
 
-  /** Drops what only the making of sessions needed: mapped pages that were repacked, and freed heap. */
+  /**
+   * Drops what only the making of sessions needed, mapped pages that were repacked and freed heap, and puts what is
+   * left onto huge pages.
+   */
   trim(): void {
     this.#file.releasePages();
     trimHeap();
+    useHugePages();
   }
 
   close(): void {
