@@ -22,6 +22,14 @@ export interface GraphTimes {
   readonly decoderMs: number;
 }
 
+/** Rows with a filled cache. */
+export interface PreparedRows extends Closable {
+  /** Times `runs` runs of each graph: the mean, as for steps. */
+  measure(runs: number): Promise<GraphTimes>;
+  /** Milliseconds of one run of one graph: the mean of `runs`. */
+  time(name: GraphName, runs: number): Promise<number>;
+}
+
 /** Rows in whose company a graph is timed. */
 interface TimedRows {
   readonly batch: number;
@@ -29,7 +37,8 @@ interface TimedRows {
   readonly cache: KvCache;
 }
 
-const WARMUP_RUNS = 3;
+/** Runs of a graph before the clock starts. */
+export const WARMUP_RUNS = 3;
 
 /** Opens the graphs of a package on its own; close it when done. */
 export class GraphTimer implements Closable {
@@ -37,27 +46,51 @@ export class GraphTimer implements Closable {
   readonly #sessions: PackageSessions;
   readonly #owned = new HandleStack();
 
-  constructor(environment: OrtEnvironment, source: ModelPackage, device: Device) {
+  /** With `profilePrefix`, the start of a path, runs are recorded for `endProfiling`. */
+  constructor(environment: OrtEnvironment, source: ModelPackage, device: Device, profilePrefix?: string) {
     this.#manifest = source.manifest;
-    this.#sessions = this.#owned.own(new PackageSessions(environment, source, device));
+    this.#sessions = this.#owned.own(new PackageSessions(environment, source, device, profilePrefix));
+    for (const name of this.#graphs()) this.#sessions.open(name);
+    // As the models do, so that the weights lie as they do there.
+    this.#sessions.trim();
   }
 
-  /** Times `runs` runs of each graph for `batch` rows whose caches hold `contextChunks` chunks: the mean, as for steps. */
-  async measure(batch: number, contextChunks: number, runs: number): Promise<GraphTimes> {
+  /** The fused step and what it consists of. */
+  #graphs(): readonly GraphName[] {
+    const isCalm = this.#manifest.kind === 'calm';
+    return isCalm ? ['step', 'backbone', 'head', 'decoder'] : ['step', 'backbone', 'lm_head'];
+  }
+
+  /** `batch` rows whose caches hold `contextChunks` chunks, ready to be timed; close them before the timer. */
+  async prepare(batch: number, contextChunks: number): Promise<PreparedRows> {
     const owned = new HandleStack();
     try {
       const cache = await this.#filledCache(batch, contextChunks, owned);
-      const time = (name: GraphName) => this.#time(name, { batch, contextChunks, cache }, runs);
-      const isCalm = this.#manifest.kind === 'calm';
       return {
-        fusedMs: await time('step'),
-        backboneMs: await time('backbone'),
-        headMs: await time(isCalm ? 'head' : 'lm_head'),
-        decoderMs: isCalm ? await time('decoder') : 0,
+        measure: runs => this.#measure({ batch, contextChunks, cache }, runs),
+        time: (name, runs) => this.#time(name, { batch, contextChunks, cache }, runs),
+        close: () => owned.close(),
       };
-    } finally {
+    } catch (error) {
       owned.close();
+      throw error;
     }
+  }
+
+  async #measure(rows: TimedRows, runs: number): Promise<GraphTimes> {
+    const time = (name: GraphName) => this.#time(name, rows, runs);
+    const isCalm = this.#manifest.kind === 'calm';
+    return {
+      fusedMs: await time('step'),
+      backboneMs: await time('backbone'),
+      headMs: await time(isCalm ? 'head' : 'lm_head'),
+      decoderMs: isCalm ? await time('decoder') : 0,
+    };
+  }
+
+  /** Writes what was recorded of a graph, and gives the file's path. */
+  endProfiling(name: GraphName): string {
+    return this.#sessions.open(name).endProfiling();
   }
 
   close(): void {

@@ -103,10 +103,12 @@ async function measurePoint(
     const timer = new GraphTimer(environment, source, device);
     // The engine's rows grow as it runs: halfway through, attention has its mean length.
     try {
-      return {
-        rate,
-        graphs: await timer.measure(point.batch, promptChunks + Math.ceil(point.steps / 2), point.steps),
-      };
+      const rows = await timer.prepare(point.batch, promptChunks + Math.ceil(point.steps / 2));
+      try {
+        return { rate, graphs: await rows.measure(point.steps) };
+      } finally {
+        rows.close();
+      }
     } finally {
       timer.close();
     }

@@ -64,6 +64,8 @@ const entries = {
   SetSessionGraphOptimizationLevel: status<[Pointer, number]>(23, pointer, 'int'),
   DisableMemPattern: status<[Pointer]>(17, pointer),
   DisablePerSessionThreads: status<[Pointer]>(120, pointer),
+  EnableProfiling: status<[Pointer, string]>(14, pointer, process.platform === 'win32' ? 'str16' : 'str'),
+  SetIntraOpNumThreads: status<[Pointer, number]>(24, pointer, 'int'),
   AddSessionConfigEntry: status<[Pointer, string, string]>(130, pointer, 'str', 'str'),
   AddInitializer: status<[Pointer, string, Pointer]>(150, pointer, 'str', pointer),
   AddExternalInitializers: status<[Pointer, string[], Pointer[], number]>(
@@ -114,6 +116,8 @@ const entries = {
   ReleaseValue: release(96),
   GetTensorMutableData: status<[Pointer, Out]>(51, pointer, out),
   GetTensorTypeAndShape: status<[Pointer, Out]>(65, pointer, out),
+
+  SessionEndProfiling: status<[Pointer, Pointer, Out]>(110, pointer, pointer, out),
 
   CreateIoBinding: status<[Pointer, Out]>(134, pointer, out),
   ReleaseIoBinding: release(135),

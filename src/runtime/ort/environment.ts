@@ -1,4 +1,4 @@
-/** The environment: one thread pool and one logger for all sessions of the process. */
+/** The environment: the threads and one logger for all sessions of the process. */
 import { availableParallelism } from 'node:os';
 import { Handle, type Pointer } from './handle.js';
 import type { OrtLibrary } from './library.js';
@@ -7,13 +7,15 @@ import type { OrtLibrary } from './library.js';
 const LOG_WARNINGS = 2;
 const LOG_FATAL = 4;
 
+/** The first release that is sure to know how long a pool may spin. */
+const SPIN_DURATION_SINCE = { major: 1, minor: 26 };
+
 export interface EnvironmentOptions {
   /** Threads that compute, the calling one included; all cores by default. */
   readonly threads?: number | undefined;
   /**
-   * Whether idle threads of the pool spin for a moment before they sleep; off by default. It saves wake-ups between the
-   * operators of a graph, but the spinning takes cores from whoever else wants them, the JavaScript thread first: with
-   * two threads on two cores that another process shared, a step took twice as long with it.
+   * Whether idle threads look for work a moment before they sleep; on by default, with libraries that can bound that
+   * moment (session-options.ts).
    */
   readonly spin?: boolean | undefined;
   /** Lets ONNX Runtime write its warnings and errors to standard error. */
@@ -24,11 +26,13 @@ export interface EnvironmentOptions {
 export class OrtEnvironment extends Handle {
   readonly library: OrtLibrary;
   readonly threads: number;
+  readonly spin: boolean;
 
-  private constructor(library: OrtLibrary, threads: number, pointer: Pointer) {
+  private constructor(library: OrtLibrary, threads: number, spin: boolean, pointer: Pointer) {
     super('ONNX Runtime environment', pointer, handle => library.api.ReleaseEnv(handle));
     this.library = library;
     this.threads = threads;
+    this.spin = spin;
   }
 
   static open(library: OrtLibrary, options: EnvironmentOptions = {}): OrtEnvironment {
@@ -38,12 +42,13 @@ export class OrtEnvironment extends Handle {
     try {
       library.check(api.SetGlobalIntraOpNumThreads(threading, threads), `use ${threads} threads`);
       library.check(api.SetGlobalInterOpNumThreads(threading, 1), 'use one operator at a time');
-      library.check(api.SetGlobalSpinControl(threading, options.spin ? 1 : 0), 'set spinning');
+      library.check(api.SetGlobalSpinControl(threading, 0), 'set spinning');
       const level = options.logWarnings ? LOG_WARNINGS : LOG_FATAL;
       const pointer = library.make('create its environment', out =>
         api.CreateEnvWithGlobalThreadPools(level, 'calm', threading, out),
       );
-      return new OrtEnvironment(library, threads, pointer);
+      const spin = (options.spin ?? true) && library.isAtLeast(SPIN_DURATION_SINCE);
+      return new OrtEnvironment(library, threads, spin, pointer);
     } finally {
       api.ReleaseThreadingOptions(threading);
     }

@@ -11,4 +11,6 @@ export interface GraphSource {
   readonly initializers: readonly string[];
   /** Null for a graph that has none. */
   readonly weights: Weights | null;
+  /** Start of a path: every run is recorded for `Session.endProfiling`, which slows it down. */
+  readonly profilePrefix?: string | undefined;
 }

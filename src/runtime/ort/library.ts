@@ -65,6 +65,11 @@ export class OrtLibrary {
     return new OrtLibrary(file, version, readApiTable(handle, table));
   }
 
+  isAtLeast({ major, minor }: { readonly major: number; readonly minor: number }): boolean {
+    const [ownMajor = 0, ownMinor = 0] = this.version.split('.').map(Number);
+    return ownMajor > major || (ownMajor === major && ownMinor >= minor);
+  }
+
   /** Throws CalmError 'native' with ONNX Runtime's own message where a call failed. `doing` completes "could not". */
   check(status: Status, doing: string): void {
     if (status === null) return;

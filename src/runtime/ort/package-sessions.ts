@@ -17,10 +17,13 @@ export class PackageSessions implements Closable {
   readonly environment: OrtEnvironment;
   readonly device: Device;
   readonly #owned = new HandleStack();
+  readonly #profilePrefix: string | undefined;
   readonly #weights: Weights;
   readonly #sessions = new Map<GraphName, Session>();
 
-  constructor(environment: OrtEnvironment, model: ModelPackage, device: Device) {
+  /** With `profilePrefix`, the start of a path, runs are recorded for `Session.endProfiling`. */
+  constructor(environment: OrtEnvironment, model: ModelPackage, device: Device, profilePrefix?: string) {
+    this.#profilePrefix = profilePrefix;
     this.environment = environment;
     this.package = model;
     this.device = device;
@@ -57,7 +60,13 @@ export class PackageSessions implements Closable {
       );
     }
     const file = packageFile(this.package, graph.file);
-    return { file, model: readFileSync(file), initializers: graph.initializers, weights: this.#weights };
+    return {
+      file,
+      model: readFileSync(file),
+      initializers: graph.initializers,
+      weights: this.#weights,
+      profilePrefix: this.#profilePrefix,
+    };
   }
 
   /** Gives back memory that only the opening of sessions needed; to be called once the wanted ones are open. */

@@ -1,5 +1,6 @@
 /** What a session is made with: optimization, the shared thread pool, the shared weights, the device. */
 
+import type { OrtEnvironment } from './environment.js';
 import type { GraphSource } from './graph-source.js';
 import { buildOwned, Handle } from './handle.js';
 import type { OrtLibrary } from './library.js';
@@ -21,6 +22,33 @@ export class SessionOptions extends Handle {
   }
 }
 
+/**
+ * How long an idle thread looks for work before it sleeps. Between two operators of a step it is a few microseconds,
+ * and waking a sleeping thread takes longer than most operators; after a step the JavaScript thread has the core back
+ * soon.
+ */
+const SPIN_MICROSECONDS = 100;
+
+/**
+ * Only a session's own pool can be told how long to spin; the environment's would spin for milliseconds or not at all.
+ * As threads sleep so soon, the pools of several sessions do not get in each other's way.
+ */
+function setThreads({ library, threads, spin }: OrtEnvironment, options: SessionOptions): void {
+  const { api } = library;
+  if (!spin || threads === 1) {
+    library.check(api.DisablePerSessionThreads(options.pointer), 'share its threads');
+    return;
+  }
+  library.check(api.SetIntraOpNumThreads(options.pointer, threads), `use ${threads} threads`);
+  const entries = { allow_spinning: '1', spin_duration_us: String(SPIN_MICROSECONDS) };
+  for (const [key, value] of Object.entries(entries)) {
+    library.check(
+      api.AddSessionConfigEntry(options.pointer, `session.intra_op.${key}`, value),
+      'set spinning',
+    );
+  }
+}
+
 class CudaOptions extends Handle {
   constructor(library: OrtLibrary) {
     const { api } = library;
@@ -33,7 +61,12 @@ class CudaOptions extends Handle {
 }
 
 /** Options for one graph; the caller closes them once the session is made. */
-export function configureSession(library: OrtLibrary, source: GraphSource, device: Device): SessionOptions {
+export function configureSession(
+  environment: OrtEnvironment,
+  source: GraphSource,
+  device: Device,
+): SessionOptions {
+  const { library } = environment;
   return buildOwned(owned => {
     const options = owned.own(new SessionOptions(library));
     const { api } = library;
@@ -41,7 +74,10 @@ export function configureSession(library: OrtLibrary, source: GraphSource, devic
       api.SetSessionGraphOptimizationLevel(options.pointer, ALL_OPTIMIZATIONS),
       'set optimizations',
     );
-    library.check(api.DisablePerSessionThreads(options.pointer), 'share its threads');
+    setThreads(environment, options);
+    if (source.profilePrefix !== undefined) {
+      library.check(api.EnableProfiling(options.pointer, source.profilePrefix), 'record its runs');
+    }
     // Patterns are kept for every shape that was ever seen, and candidates come in any number.
     library.check(api.DisableMemPattern(options.pointer), 'turn memory patterns off');
     if (source.weights !== null) addWeights(library, options, source, source.weights, device);

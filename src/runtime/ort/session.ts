@@ -4,6 +4,7 @@ import { describeSession } from './describe-session.js';
 import type { OrtEnvironment } from './environment.js';
 import type { GraphSource } from './graph-source.js';
 import { Handle, HandleStack, type Pointer } from './handle.js';
+import koffi from './koffi.js';
 import type { OrtLibrary } from './library.js';
 import { Allocator, type Device, MemoryInfo } from './memory.js';
 import { configureSession } from './session-options.js';
@@ -48,7 +49,7 @@ export class Session extends Handle {
    */
   static open(environment: OrtEnvironment, source: GraphSource, device: Device): Session {
     const { library } = environment;
-    const options = configureSession(library, source, device);
+    const options = configureSession(environment, source, device);
     try {
       const pointer = library.make(`load the graph ${source.file}`, out =>
         library.api.CreateSessionFromArrayWithPrepackedWeightsContainer(
@@ -67,7 +68,7 @@ export class Session extends Handle {
   /** The same, with the event loop free while ONNX Runtime optimizes the graph and repacks its weights. */
   static async openAside(environment: OrtEnvironment, source: GraphSource, device: Device): Promise<Session> {
     const { library } = environment;
-    const options = configureSession(library, source, device);
+    const options = configureSession(environment, source, device);
     try {
       const pointer = await library.makeAside(`load the graph ${source.file}`, (out, done) =>
         library.api.CreateSessionFromArrayWithPrepackedWeightsContainer.async(
@@ -82,6 +83,18 @@ export class Session extends Handle {
     } finally {
       options.close();
     }
+  }
+
+  /** Writes what a session opened with a profile prefix has recorded, and gives the file's path (Chrome's trace format). */
+  endProfiling(): string {
+    const { library, pointer, hostAllocator } = this;
+    const doing = 'write its profile';
+    const address = library.make(doing, out =>
+      library.api.SessionEndProfiling(pointer, hostAllocator.pointer, out),
+    );
+    const path = koffi.decode.string(address);
+    library.check(library.api.AllocatorFree(hostAllocator.pointer, address), doing);
+    return path;
   }
 
   override close(): void {
