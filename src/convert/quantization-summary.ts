@@ -1,6 +1,6 @@
 /** What storing the weights did to them, by kind of layer. */
 import type { LayerKind } from './weights/parameters.js';
-import type { StorageRecord } from './weights/weight-store.js';
+import type { StorageRecord } from './weights/stored-forms.js';
 
 /** All matrices of one kind that are stored in one form. */
 export interface KindSummary {
@@ -15,6 +15,7 @@ export interface KindSummary {
 
 function formOf({ format }: StorageRecord): string {
   if (format === null) return 'unquantized';
+  if (format === 'channels') return 'int8, one scale an output';
   return `int${format.bits}, blocks of ${format.blockSize}, ${format.symmetric ? 'symmetric' : 'asymmetric'}`;
 }
 

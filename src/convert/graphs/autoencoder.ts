@@ -6,7 +6,7 @@ import {
   type FeedForward,
 } from '../weights/autoencoder-parameters.js';
 import { addArgMax } from './arg-max.js';
-import type { LayerGraph, ResidualStream } from './layers.js';
+import type { LayerGraph, ResidualStream, UnscaledLogits } from './layers.js';
 
 function addFeedForward(
   layers: LayerGraph,
@@ -27,8 +27,8 @@ function sum(layers: LayerGraph, { residual, update }: ResidualStream): string {
 }
 
 /**
- * latent [N, l] -> logits [N * K, stored rows of the vocabulary], both in the activation type. With `place`, int64 [M],
- * of those positions of the N * K only: [M, stored rows].
+ * latent [N, l] -> logits [N * K, stored rows of the vocabulary], not yet scaled, both in the activation type. With
+ * `place`, int64 [M], of those positions of the N * K only: [M, stored rows].
  */
 export function addDecoderLogits(
   layers: LayerGraph,
@@ -36,19 +36,19 @@ export function addDecoderLogits(
   { decoder, vocabulary }: AutoencoderParameters,
   config: AutoencoderConfig,
   place: string | null = null,
-): string {
+): UnscaledLogits {
   const start: ResidualStream = { residual: layers.linear(latent, decoder.input), update: null };
   const chunk = sum(layers, addFeedForward(layers, start, decoder.chunkLayers));
   const all = layers.reshape(layers.linear(chunk, decoder.expand), [-1, config.hiddenSize]);
   const tokens = place === null ? all : layers.graph.node('Gather', [all, place]);
   const stream = addFeedForward(layers, { residual: tokens, update: null }, decoder.tokenLayers);
-  return layers.logits(layers.rmsNorm(stream, decoder.norm).normed, vocabulary);
+  return layers.unscaledLogits(layers.rmsNorm(stream, decoder.norm).normed, vocabulary);
 }
 
 /** logits of addDecoderLogits -> token ids int64 [N, K]. */
 export function addTokens(
   layers: LayerGraph,
-  logits: string,
+  logits: UnscaledLogits,
   parameters: AutoencoderParameters,
   config: AutoencoderConfig,
 ): string {
@@ -58,25 +58,26 @@ export function addTokens(
 /** logits [M, stored rows of the vocabulary] -> token ids int64 [M]. */
 export function addTokenOf(
   layers: LayerGraph,
-  logits: string,
+  { values }: UnscaledLogits,
   { vocabulary }: AutoencoderParameters,
   { vocabSize }: AutoencoderConfig,
 ): string {
   const { rows: width } = layers.store.table(vocabulary);
-  const tokens = addArgMax(layers.graph, logits, { width, vocabSize, block: ARG_MAX_BLOCK });
+  const tokens = addArgMax(layers.graph, values, { width, vocabSize, block: ARG_MAX_BLOCK });
   return layers.reshape(tokens, [-1]);
 }
 
 /** logits of addDecoderLogits -> logits [N, K, V], without the vocabulary's padding. */
 export function addChunkLogits(
   layers: LayerGraph,
-  logits: string,
+  logits: UnscaledLogits,
   { vocabulary }: AutoencoderParameters,
   { chunkSize, vocabSize }: AutoencoderConfig,
 ): string {
   const { rows: width } = layers.store.table(vocabulary);
   const range = [[0], [vocabSize], [1]].map(bound => layers.graph.int64(bound));
-  const inside = width === vocabSize ? logits : layers.graph.node('Slice', [logits, ...range]);
+  const values = layers.scaledLogits(logits);
+  const inside = width === vocabSize ? values : layers.graph.node('Slice', [values, ...range]);
   return layers.reshape(inside, [-1, chunkSize, vocabSize]);
 }
 

@@ -1,13 +1,27 @@
 /** The layers that every part of a model is made of, as ONNX nodes. `x` is always [..., size] with any axes in front. */
 import { type Dimensions, GraphBuilder, MICROSOFT } from '../onnx/graph-builder.js';
 import type { Linear, Norm, Table } from '../weights/parameters.js';
-import type { BlockMatrix, WeightStore } from '../weights/weight-store.js';
+import type { BlockMatrix, ChannelMatrix } from '../weights/stored-forms.js';
+import type { WeightStore } from '../weights/weight-store.js';
 
 /** A sum that is not written out yet: the norm that comes next adds and normalizes in one node. */
 export interface ResidualStream {
   readonly residual: string;
   readonly update: string | null;
 }
+
+/**
+ * Logits that are still to be multiplied by a positive number a row, `scale` [N, 1], where it is not null. The largest
+ * one is at the same place, and a pass over all of them is saved.
+ */
+export interface UnscaledLogits {
+  readonly values: string;
+  readonly scale: string | null;
+}
+
+/** Levels of quantized activations: 1 to 255, and zero in their middle. */
+const ZERO_LEVEL = 128;
+const HALF_RANGE = 127;
 
 /** Adds layers to one graph. */
 export class LayerGraph {
@@ -51,6 +65,12 @@ export class LayerGraph {
       const product = this.graph.node('MatMul', [x, this.graph.external(weight.tensor)]);
       return bias ? this.add(product, this.graph.external(bias)) : product;
     }
+    if (weight.form === 'channels') {
+      const { levels, scale } = this.#quantizeRows(x);
+      const product = this.#integerProduct(levels, weight);
+      const scaled = this.graph.node('Mul', [product, scale]);
+      return bias ? this.add(scaled, this.graph.external(bias)) : scaled;
+    }
     // Only the CPU's kernel is sure to take a bias; half precision is for CUDA.
     const inside = bias !== null && this.float === 'float32' ? this.graph.external(bias) : '';
     const product = this.#blockProduct(x, weight, inputs, outputs, inside);
@@ -80,10 +100,47 @@ export class LayerGraph {
     });
   }
 
+  /**
+   * Each row in levels 1 to 255 about a zero of 128, by its own largest value, so that it does not depend on the other
+   * rows: value = (level - 128) / 127 * scale. A row of zeros gives any levels, and they are scaled by zero.
+   */
+  #quantizeRows(x: string): { readonly levels: string; readonly scale: string } {
+    const { graph, store } = this;
+    const scale = graph.node('ReduceMax', [graph.node('Abs', [x]), graph.int64([-1])]);
+    const levels = graph.node('QuantizeLinear', [
+      graph.node('Div', [x, scale]),
+      graph.float32(1 / HALF_RANGE),
+      graph.external(store.zeroLevel(ZERO_LEVEL)),
+    ]);
+    return { levels, scale };
+  }
+
+  /** Rows of levels times a linear layer's levels, by the outputs' scales: the rows' own scales are still missing. */
+  #integerProduct(levels: string, { levels: weight, scales }: ChannelMatrix): string {
+    const { graph, store } = this;
+    return graph.node(
+      'MatMulIntegerToFloat',
+      [
+        levels,
+        graph.external(weight),
+        graph.float32(1 / HALF_RANGE),
+        graph.external(scales),
+        graph.external(store.zeroLevel(ZERO_LEVEL)),
+      ],
+      { domain: MICROSOFT },
+    );
+  }
+
   /** Rows of a table by token id: int64 [...] -> [..., size]. */
   lookup(ids: string, table: Table): string {
     const stored = this.store.table(table);
     if (stored.form === 'dense') return this.graph.node('Gather', [this.graph.external(stored.tensor), ids]);
+    if (stored.form === 'channels') {
+      const rows = this.graph.node('Gather', [this.graph.external(stored.matrix.levels), ids]);
+      const scales = this.graph.node('Gather', [this.graph.external(stored.matrix.scales), ids]);
+      const column = this.graph.node('Unsqueeze', [scales, this.graph.int64([-1])]);
+      return this.graph.node('Mul', [this.#cast(rows, 1), column]);
+    }
     const { format, scales, zeroPoints } = stored.matrix;
     const operands = [this.graph.external(stored.lookup), ids, this.graph.external(scales)];
     if (zeroPoints) operands.push(this.graph.external(zeroPoints));
@@ -95,10 +152,40 @@ export class LayerGraph {
 
   /** Logits x W^T in the activation type: [N, size] -> [N, vocabulary]. */
   logits(x: string, table: Table): string {
+    return this.scaledLogits(this.unscaledLogits(x, table));
+  }
+
+  /** The logits themselves. */
+  scaledLogits({ values, scale }: UnscaledLogits): string {
+    return scale === null ? values : this.graph.node('Mul', [values, scale]);
+  }
+
+  /** What a search for the largest logit needs: [N, size] -> [N, vocabulary]. */
+  unscaledLogits(x: string, table: Table): UnscaledLogits {
+    const { graph } = this;
     const stored = this.store.table(table);
-    if (stored.form === 'blocks') return this.#blockProduct(x, stored.matrix, stored.columns, stored.rows);
-    // Gemm reads the table as it is looked up, so a tied table is stored once.
-    return this.graph.node('Gemm', [x, this.graph.external(stored.tensor)], { attributes: { transB: 1 } });
+    switch (stored.form) {
+      case 'blocks':
+        return { values: this.#blockProduct(x, stored.matrix, stored.columns, stored.rows), scale: null };
+      case 'dense': {
+        // Gemm reads the table as it is looked up, so a tied table is stored once; so does QGemm.
+        const logits = graph.node('Gemm', [x, graph.external(stored.tensor)], { attributes: { transB: 1 } });
+        return { values: logits, scale: null };
+      }
+      case 'channels': {
+        const { levels, scale } = this.#quantizeRows(x);
+        const operands = [
+          levels,
+          graph.float32(1 / HALF_RANGE),
+          graph.external(this.store.zeroLevel(ZERO_LEVEL)),
+          graph.external(stored.matrix.levels),
+          graph.external(stored.matrix.scales),
+          graph.external(stored.zeroPoints),
+        ];
+        const values = graph.node('QGemm', operands, { domain: MICROSOFT, attributes: { transB: 1 } });
+        return { values, scale };
+      }
+    }
   }
 
   add(a: string, b: string): string {

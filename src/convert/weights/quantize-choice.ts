@@ -1,6 +1,7 @@
 /** Which block format a matrix gets: chosen by its own measured error. */
 import type { Matrix } from './matrix.js';
 import { type BlockFormat, quantizeRows } from './quantize.js';
+import { quantizeChannels } from './quantize-channels.js';
 
 /**
  * Block sizes by bits, largest first: fewer scales, less to read. MatMulNBits also takes longer blocks, but computes
@@ -33,6 +34,16 @@ function sampleRows(matrix: Matrix): Float32Array {
     values.set(matrix.read(from, from + run), at * matrix.columns);
   }
   return values;
+}
+
+/** Relative root-mean-square error up to which one scale an output is enough; normal values have about 0.9 %. */
+const CHANNEL_LIMIT = 0.016;
+
+/** Whether one scale an output stores the matrix well enough. */
+export function fitsChannels(matrix: Matrix): boolean {
+  if (matrix.columns % 2 !== 0) return false;
+  const { squaredError, squaredNorm } = quantizeChannels(sampleRows(matrix), matrix.columns);
+  return squaredError <= squaredNorm * CHANNEL_LIMIT ** 2;
 }
 
 /**

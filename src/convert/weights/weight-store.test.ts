@@ -9,6 +9,7 @@ import type { ExternalTensor } from '../onnx/graph-builder.js';
 import { type Matrix, rowBlocks } from './matrix.js';
 import type { Linear } from './parameters.js';
 import { quantizeRows } from './quantize.js';
+import { quantizeChannels } from './quantize-channels.js';
 import { type ActivationType, WeightStore, type WeightType } from './weight-store.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'calm-store-'));
@@ -25,7 +26,7 @@ const weight: Matrix = {
 const linear: Linear = { name: 'linear', kind: 'mlp', weight, bias: null };
 
 function open(weightType: WeightType, activationType: ActivationType) {
-  const path = join(folder, `${weightType}-${activationType}`);
+  const path = join(mkdtempSync(join(folder, 'store-')), 'data');
   const file = new DataFileWriter(path);
   let elements = 0;
   const onStored = (_: string, count: number) => {
@@ -46,9 +47,9 @@ test('the matrix has more than one block', () => {
 });
 
 describe.each(['int8', 'int4'] as const)('%s', weightType => {
-  test('quantized values, scales and zero points', () => {
+  test('blocks: quantized values, scales and zero points', () => {
     const { store, bytes, elements } = open(weightType, 'fp32');
-    const stored = store.linear(linear).weight;
+    const stored = store.linear({ ...linear, sensitive: weightType === 'int8' }).weight;
     if (stored.form !== 'blocks') throw new Error('not quantized');
     const expected = quantizeRows(values, columns, stored.format);
     expect(Buffer.compare(bytes(stored.data), expected.data)).toBe(0);
@@ -64,6 +65,35 @@ describe.each(['int8', 'int4'] as const)('%s', weightType => {
     expect(store.linear(linear)).toBe(store.linear(linear));
     expect(store.records).toHaveLength(1);
   });
+});
+
+test('levels of a linear have their inputs first, those of a table are its rows', () => {
+  const { store, bytes, elements } = open('int8', 'fp32');
+  const stored = store.linear(linear).weight;
+  const table = store.table({ name: 'table', kind: 'vocabulary', weight, use: 'both' });
+  if (stored.form !== 'channels' || table.form !== 'channels') throw new Error('no levels');
+  const expected = quantizeChannels(values, columns);
+  expect(stored.levels.shape).toEqual([columns, rows]);
+  const written = new Int8Array(bytes(stored.levels).buffer);
+  for (let row = 0; row < rows; row += 7) {
+    for (let column = 0; column < columns; column += 5) {
+      if (written[column * rows + row] !== expected.data[row * columns + column]) {
+        throw new Error(`the level of row ${row} and column ${column} is elsewhere`);
+      }
+    }
+  }
+  expect(Buffer.compare(bytes(table.matrix.levels), new Uint8Array(expected.data.buffer))).toBe(0);
+  for (const { scales } of [stored, table.matrix]) {
+    expect(new Float32Array(bytes(scales).buffer)).toEqual(expected.scales);
+  }
+  expect(elements()).toBe(2 * values.length);
+  expect(store.records.map(({ format }) => format)).toEqual(['channels', 'channels']);
+  expect(store.records[0]!.squaredError).toBeCloseTo(expected.squaredError, 3);
+});
+
+test('half precision, which is for CUDA, keeps blocks', () => {
+  const { store } = open('int8', 'fp16');
+  expect(store.linear(linear).weight.form).toBe('blocks');
 });
 
 test('a dense linear has its inputs first', () => {

@@ -4,69 +4,25 @@
  */
 
 import { toFloat16 } from '../../float16.js';
-import type { StoredTensor } from '../../runtime/manifest.js';
 import type { DataFileWriter } from '../onnx/data-file.js';
 import type { ExternalTensor } from '../onnx/graph-builder.js';
+import { ChannelQuantizer } from './channel-quantizer.js';
 import { type Matrix, padRows, rowBlocks } from './matrix.js';
 import type { Constant, LayerKind, Linear, Norm, RotaryTables, Table } from './parameters.js';
 import { type BlockFormat, quantizeRows } from './quantize.js';
-import { chooseFormat } from './quantize-choice.js';
+import { chooseFormat, fitsChannels } from './quantize-choice.js';
+import type {
+  BlockMatrix,
+  ChannelMatrix,
+  DenseMatrix,
+  StorageRecord,
+  StoredLinear,
+  StoredNorm,
+  StoredTable,
+} from './stored-forms.js';
 
 export type WeightType = 'fp32' | 'int8' | 'int4' | 'fp16';
 export type ActivationType = 'fp32' | 'fp16';
-
-/** A matrix for MatMul: [inputs, outputs] in the activation type. */
-export interface DenseMatrix {
-  readonly form: 'dense';
-  readonly tensor: ExternalTensor;
-}
-
-/** A matrix for MatMulNBits. */
-export interface BlockMatrix {
-  readonly form: 'blocks';
-  readonly format: BlockFormat;
-  readonly data: ExternalTensor;
-  readonly scales: ExternalTensor;
-  readonly zeroPoints: ExternalTensor | null;
-}
-
-export interface StoredLinear {
-  readonly inputs: number;
-  readonly outputs: number;
-  readonly weight: DenseMatrix | BlockMatrix;
-  readonly bias: ExternalTensor | null;
-}
-
-export interface StoredNorm {
-  readonly weight: ExternalTensor;
-  readonly bias: ExternalTensor | null;
-}
-
-/** A dense table is [vocabulary, size]; of a quantized one `lookup` is its data as [vocabulary, bytes a row]. */
-export type StoredTable =
-  | {
-      readonly form: 'dense';
-      readonly rows: number;
-      readonly columns: number;
-      readonly tensor: ExternalTensor;
-    }
-  | {
-      readonly form: 'blocks';
-      readonly rows: number;
-      readonly columns: number;
-      readonly matrix: BlockMatrix;
-      readonly lookup: ExternalTensor;
-    };
-
-/** How one matrix was stored, for the model card. */
-export interface StorageRecord {
-  readonly name: string;
-  readonly kind: LayerKind;
-  readonly elements: number;
-  readonly format: BlockFormat | null;
-  readonly squaredError: number;
-  readonly squaredNorm: number;
-}
 
 export interface WeightStoreOptions {
   readonly file: DataFileWriter;
@@ -82,6 +38,7 @@ export class WeightStore {
   readonly #options: WeightStoreOptions;
   readonly #stored = new Map<object, unknown>();
   readonly #records: StorageRecord[] = [];
+  readonly #zeroLevelKey = {};
 
   constructor(options: WeightStoreOptions) {
     this.#options = options;
@@ -114,6 +71,9 @@ export class WeightStore {
       const { name, kind, use } = table;
       const weight = padRows(table.weight, table.storedRows ?? table.weight.rows);
       const { rows, columns } = weight;
+      if (use !== 'lookup' && this.#takesChannels(weight)) {
+        return { form: 'channels', rows, columns, ...this.#channelTable(name, kind, weight) };
+      }
       const bits = use === 'lookup' ? this.#bits() && 8 : this.#bits();
       const format = this.#format(weight, bits);
       if (format === undefined) {
@@ -122,7 +82,8 @@ export class WeightStore {
       }
       const flat = [rows, (columns * format.bits) / 8];
       const matrix = this.#blocks(name, kind, weight, format, use === 'lookup' ? flat : undefined);
-      const lookup = use === 'both' ? this.#alias(`${name}.rows`, matrix.data, flat) : matrix.data;
+      const alias = () => this.#options.file.alias(`${name}.rows`, matrix.data, flat);
+      const lookup = use === 'both' ? { name: `${name}.rows`, ...alias() } : matrix.data;
       return { form: 'blocks', rows, columns, matrix, lookup };
     });
   }
@@ -142,6 +103,14 @@ export class WeightStore {
         cos: this.#dense(`${name}.cos`, matrix(tables.cos)),
         sin: this.#dense(`${name}.sin`, matrix(tables.sin)),
       };
+    });
+  }
+
+  /** The level that stands for zero in quantized activations, a uint8 scalar. */
+  zeroLevel(level: number): ExternalTensor {
+    const { file } = this.#options;
+    return this.#once(this.#zeroLevelKey, () => {
+      return { name: 'zero_level', ...file.append('zero_level', 'uint8', [], [Uint8Array.of(level)]) };
     });
   }
 
@@ -165,8 +134,15 @@ export class WeightStore {
     );
   }
 
-  #matrix(linear: Linear): DenseMatrix | BlockMatrix {
+  /** Products of integers exist for float32 activations on the CPU; half precision is for CUDA. */
+  #takesChannels(matrix: Matrix): boolean {
+    return this.#bits() === 8 && this.activationType === 'fp32' && fitsChannels(matrix);
+  }
+
+  #matrix(linear: Linear): DenseMatrix | BlockMatrix | ChannelMatrix {
     const { name, kind, weight } = linear;
+    if (!linear.sensitive && this.#takesChannels(weight))
+      return this.#channels(`${name}.weight`, kind, weight);
     // In half precision MatMulNBits reads scales from its own graph only, and the body of a loop is another one.
     const isBare = linear.repeated === true && this.activationType === 'fp16';
     const bits = linear.sensitive ? this.#bits() && 8 : this.#bits();
@@ -174,6 +150,52 @@ export class WeightStore {
     if (format !== undefined) return this.#blocks(`${name}.weight`, kind, weight, format);
     this.#recordDense(`${name}.weight`, kind, weight);
     return { form: 'dense', tensor: this.#transposed(`${name}.weight`, weight) };
+  }
+
+  /** Levels as a table's rows, streamed. */
+  #channelTable(
+    name: string,
+    kind: LayerKind,
+    weight: Matrix,
+  ): { readonly matrix: ChannelMatrix; readonly zeroPoints: ExternalTensor } {
+    const { rows, columns } = weight;
+    const { file } = this.#options;
+    const quantized = this.#quantizeChannels(name, kind, weight);
+    const levels = file.append(`${name}.levels`, 'int8', [rows, columns], quantized.pieces());
+    const zeros = file.append(`${name}.zero_points`, 'int8', [rows], [new Int8Array(rows)]);
+    return {
+      matrix: {
+        form: 'channels',
+        levels: { name: `${name}.levels`, ...levels },
+        scales: this.#floats(`${name}.scales`, [rows], quantized.scales),
+      },
+      zeroPoints: { name: `${name}.zero_points`, ...zeros },
+    };
+  }
+
+  /** Levels with the inputs first, as the product wants them. Holds this one matrix in memory. */
+  #channels(name: string, kind: LayerKind, weight: Matrix): ChannelMatrix {
+    const { rows, columns } = weight;
+    const quantized = this.#quantizeChannels(name, kind, weight);
+    const levels = this.#options.file.append(
+      `${name}.levels`,
+      'int8',
+      [columns, rows],
+      [quantized.transposed()],
+    );
+    return {
+      form: 'channels',
+      levels: { name: `${name}.levels`, ...levels },
+      scales: this.#floats(`${name}.scales`, [rows], quantized.scales),
+    };
+  }
+
+  #quantizeChannels(name: string, kind: LayerKind, weight: Matrix): ChannelQuantizer {
+    const elements = weight.rows * weight.columns;
+    return new ChannelQuantizer(weight, {
+      onPiece: count => this.#options.onStored(name, count),
+      onDone: errors => this.#records.push({ name, kind, elements, format: 'channels', ...errors }),
+    });
   }
 
   #recordDense(name: string, kind: LayerKind, weight: Matrix): void {
@@ -267,10 +289,6 @@ export class WeightStore {
 
   #converter(): (values: Float32Array) => NodeJS.ArrayBufferView {
     return this.activationType === 'fp16' ? toFloat16 : values => values;
-  }
-
-  #alias(name: string, tensor: StoredTensor, shape: readonly number[]): ExternalTensor {
-    return { name, ...this.#options.file.alias(name, tensor, shape) };
   }
 }
 
