@@ -5,7 +5,7 @@
  *
  *   npm run build && nice node scripts/check-sampler-law.js --model models/stories-k2 --data valid.txt
  *
- * Contexts are taken whose chunk collision lies between 0.15 and 0.6: where nothing repeats there is nothing to test, and
+ * Contexts are taken whose chunk collision lies between 0.06 and 0.6 and whose two laws differ: where nothing repeats there is nothing to test, and
  * where one chunk has all there is no law. At T = 0.7 a chunk takes thousands of draws, so fewer are drawn (`--warm`). P is itself an estimate, so an outcome's expected count has noise of its own,
  * which the statistic accounts for to first order (1/T times the relative error of P's count).
  */
@@ -127,9 +127,13 @@ function distance(counts, law) {
 const contexts = [];
 for (const { prompt } of cutContexts(documents, 400, K, 24)) {
   if (contexts.length === Number(options.contexts)) break;
-  const { counts } = await sample(prompt, 200, { temperature: 1 });
+  const { counts } = await sample(prompt, 400, { temperature: 1 });
   const s = collision(counts);
-  if (s >= 0.15 && s <= 0.6) contexts.push({ prompt });
+  if (s < 0.06 || s > 0.6) continue;
+  const P = normalized(counts);
+  const [chunkLaw, tokenLaw] = ['chunk', 'token'].map(law => lawOf(P, 0.5, law));
+  const apart = sum([...chunkLaw].map(([key, q]) => Math.abs(q - tokenLaw.get(key)))) / 2;
+  if (apart > 0.2) contexts.push({ prompt });
 }
 for (const context of contexts) {
   context.plain = (await sample(context.prompt, Number(options.plain), { temperature: 1 })).counts;

@@ -8,11 +8,12 @@
  *   node scripts/measure-sampling.js --model /tmp/calm-m --sections speed --chunks 4      (random weights: random prompts)
  *
  * `--data` is text whose documents are separated by lines of <|endoftext|>, unseen in training. Sections: `cost` (draws
- * and fallbacks of own text), `curve` (accuracy and collision), `speed` (tokens a second in batches; only ratios of one
+ * and fallbacks of own text), `curve` (accuracy and collision), `reference` (`pool` beside Algorithm 2 as published), `speed` (tokens a second in batches; only ratios of one
  * run mean anything), `samples`.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { RandomStream } from '../dist/sampler/uniform.js';
 import {
   cutContexts,
   generate,
@@ -32,7 +33,7 @@ const { values: options } = parseArgs({
     model: { type: 'string' },
     baseline: { type: 'string' },
     data: { type: 'string' },
-    sections: { type: 'string', default: 'cost,curve,speed,samples' },
+    sections: { type: 'string', default: 'cost,curve,reference,speed,samples' },
     contexts: { type: 'string', default: '400' },
     openings: { type: 'string', default: '16' },
     chunks: { type: 'string', default: '40' },
@@ -181,6 +182,64 @@ async function measureCurve(opened, documents) {
   return curves;
 }
 
+/** The paper's Algorithm 2, written from its description: the chunk that a pool of candidates gives at T = 1/n. */
+function algorithm2(pool, n, random) {
+  const counts = new Map();
+  for (const key of pool) counts.set(key, (counts.get(key) ?? 0) + 1);
+  for (let m = n; ; m -= 1) {
+    const weights = [...counts].map(([key, count]) => {
+      let subsets = count < m ? 0 : 1;
+      for (let i = 0; i < m; i += 1) subsets *= (count - i) / (i + 1);
+      return [key, subsets];
+    });
+    let left = random() * weights.reduce((total, [, weight]) => total + weight, 0);
+    if (left === 0) continue;
+    for (const [key, weight] of weights) {
+      left -= weight;
+      if (left < 0) return key;
+    }
+  }
+}
+
+/** Accuracy and collision of single chunks: `pool`, drawn lazily, and Algorithm 2 on whole pools of plain draws. */
+async function measureReference({ engine, K }, documents) {
+  const contexts = cutContexts(documents, Number(options.contexts) / 2, K);
+  const one = async (i, sampling) =>
+    (await generate(engine, K, contexts[i].prompt, 1, { numCandidates: N, ...sampling }))[0].tokens.join();
+  const reference = async (i, seed, n) => {
+    const pool = await inParallel(N, ROWS, draw =>
+      one(i, { temperature: 1, seed: (2 * i + seed) * N + draw }),
+    );
+    const random = new RandomStream({ seed: 2 * i + seed, choice: 1, step: n });
+    return algorithm2(pool, n, () => random.next());
+  };
+  console.log(
+    `\nSingle chunks after ${contexts.length} held-out contexts, N = ${N}, with standard errors:\n`,
+  );
+  printHeader(['T', 'algorithm', 'accuracy', 'collision']);
+  const share = values => {
+    const p = mean(values.map(Number));
+    return `${percent(p)} ± ${percent(Math.sqrt((p * (1 - p)) / values.length))}`;
+  };
+  for (const n of [2, 3]) {
+    const drawers = {
+      '`pool`, drawn lazily': (i, seed) =>
+        one(i, { temperature: 1 / n, sampler: 'pool', temperatureLaw: 'chunk', seed: 1000 + 2 * i + seed }),
+      'Algorithm 2 on 200 plain draws': (i, seed) => reference(i, seed, n),
+    };
+    for (const [name, draw] of Object.entries(drawers)) {
+      const chosen = [];
+      for (const i of contexts.keys()) chosen.push([await draw(i, 0), await draw(i, 1)]);
+      printRow([
+        (1 / n).toFixed(2),
+        name,
+        share(chosen.flatMap((pair, i) => pair.map(key => key === contexts[i].truth.join()))),
+        share(chosen.map(([a, b]) => a === b)),
+      ]);
+    }
+  }
+}
+
 /** Unedited continuations of one opening at about equal cost. */
 async function showSamples({ engine, encoding, K }, documents) {
   const opening = documents[3].slice(0, 8);
@@ -216,6 +275,7 @@ console.log(
 );
 if (sections.includes('cost')) result.cost = await measureCost(opened, documents);
 if (sections.includes('curve')) result.curves = await measureCurve(opened, documents);
+if (sections.includes('reference')) await measureReference(opened, documents);
 if (sections.includes('samples')) await showSamples(opened, documents);
 await opened.close();
 if (sections.includes('speed')) {
