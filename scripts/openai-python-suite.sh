@@ -39,10 +39,11 @@ if [ -z "${TEST_API_BASE_URL:-}" ]; then
 fi
 
 # Chats are not stored, so they cannot be listed, read, changed or deleted later; models cannot be deleted; and the
-# request with all parameters asks for logprobs, which a CALM does not have.
-stored='retrieve or update or list or delete or create_with_all_params'
+# request with all parameters asks for logprobs, which a token model has and a CALM does not.
+left_out='retrieve or update or list or delete'
+curl -sf "$TEST_API_BASE_URL/models" | head -c 2000 | grep -q '"kind":"token"' || left_out+=' or create_with_all_params'
 cd "$source"
 "$python" -m pytest --override-ini addopts= --quiet -p no:cacheprovider \
   tests/api_resources/test_completions.py tests/api_resources/test_models.py -k 'not delete'
 "$python" -m pytest --override-ini addopts= --quiet -p no:cacheprovider \
-  tests/api_resources/chat/test_completions.py -k "not ($stored)"
+  tests/api_resources/chat/test_completions.py -k "not ($left_out)"

@@ -7,7 +7,7 @@ import type { TokenNames } from './token-names.js';
 export interface CompletionLogprobs {
   /** Where each token begins in the choice's text, in characters (code points). */
   readonly text_offset: readonly number[];
-  /** null for a prompt's first token: nothing comes before it. */
+  /** null for a prompt's first token where nothing comes before it, not even a BOS of the engine's. */
   readonly token_logprobs: readonly (number | null)[];
   readonly tokens: readonly string[];
   /** The most probable tokens, and the token itself where it is none of them. */
@@ -26,18 +26,18 @@ export class CompletionLogprobsWriter {
     this.#decoder = encoding && new StreamDecoder(encoding);
   }
 
-  /** @param prompt what `echo` shows; its first token has no entry in `logprobs`, and the others have one each */
+  /** @param prompt what `echo` shows; its first token has an entry in `logprobs` only where a BOS was put in front */
   writePrompt(prompt: readonly number[], logprobs: readonly TokenLogprobs[]): CompletionLogprobs {
     const [first] = prompt;
-    if (first === undefined) return this.write([]);
+    if (first === undefined || logprobs.length >= prompt.length)
+      return this.write(logprobs.slice(0, prompt.length));
     const start = {
       text_offset: [this.#advance(first)],
       token_logprobs: [null],
       tokens: [this.#names.name(first)],
       top_logprobs: [null],
     };
-    // A prompt that has a BOS of the engine's in front has a log-probability for its first token too.
-    return joinLogprobs([start, this.write(prompt.length === 1 ? [] : logprobs.slice(1 - prompt.length))]);
+    return joinLogprobs([start, this.write(logprobs)]);
   }
 
   write(entries: readonly TokenLogprobs[]): CompletionLogprobs {

@@ -188,8 +188,8 @@ describe('logprobs of a completion', () => {
     expect(echoed).toMatchObject({ text: 'Once   ', token_ids: [], finish_reason: 'length' });
     expect(echoed.logprobs?.tokens).toEqual([...'Once   ']);
     expect(echoed.logprobs?.text_offset).toEqual([0, 1, 2, 3, 4, 5, 6]);
-    expect(echoed.logprobs?.token_logprobs[0]).toBeNull();
-    expect(echoed.logprobs?.top_logprobs[0]).toBeNull();
+    const first = await choiceOf({ logprobs: 2, prompt: '', logit_bias: { 79: 100 }, max_tokens: 1 });
+    expect(echoed.logprobs?.token_logprobs[0]).toBeCloseTo(first.logprobs!.token_logprobs[0]!, 4);
     for (const i of [0, 1, 2]) {
       expect(echoed.logprobs!.token_logprobs[4 + i]).toBeCloseTo(drawn.logprobs!.token_logprobs[i]!, 4);
     }
