@@ -1,4 +1,5 @@
 /** A benchmark's figures as JSON for tools and as a table for people. */
+import { profileText } from './profile.js';
 import type { BenchReport, BenchRow } from './run-bench.js';
 
 /** One JSON object. */
@@ -8,7 +9,10 @@ export function benchJson(report: BenchReport): string {
     weight_type: report.weightType,
     threads: report.threads,
     step_weight_bytes: report.stepWeightBytes,
-    read_bandwidth_bytes_per_second: report.readBandwidthBytesPerSecond,
+    read_bandwidth_bytes_per_second: report.rates.readBytesPerSecond,
+    product_flops_per_second: report.rates.productFlopsPerSecond,
+    attention_flops_per_second: report.rates.attentionFlopsPerSecond,
+    profiles: report.profiles.map(({ batch, runMs, operators }) => ({ batch, run_ms: runMs, operators })),
     rows: report.rows.map(row => ({
       batch: row.batch,
       context_tokens: row.contextTokens,
@@ -27,6 +31,12 @@ export function benchJson(report: BenchReport): string {
       raw_fused_ms: row.graphs.fusedMs,
       draws_per_step: row.drawsPerStep,
       weight_bytes_per_second: row.weightBytesPerSecond,
+      step_weight_bytes: row.roofline.weightBytes,
+      step_cache_bytes: row.roofline.cacheBytes,
+      step_flops: row.roofline.flops,
+      roofline_ms: row.roofline.ms,
+      roofline_bound: row.roofline.bound,
+      roofline_share: row.roofline.ms / row.stepMs,
     })),
   });
 }
@@ -35,7 +45,8 @@ type Column = readonly [title: string, cell: (row: BenchRow) => string];
 
 /** A table with one line a point. */
 export function benchText(report: BenchReport): string {
-  const bandwidth = report.readBandwidthBytesPerSecond;
+  const { rates } = report;
+  const bandwidth = rates.readBytesPerSecond;
   const columns: readonly Column[] = [
     ['batch', row => String(row.batch)],
     ['T', row => String(row.temperature)],
@@ -53,6 +64,10 @@ export function benchText(report: BenchReport): string {
     ['decoder', row => row.graphs.decoderMs.toFixed(2)],
     ['| weights GB/s', row => (row.weightBytesPerSecond / 1e9).toFixed(1)],
     ['of read %', row => ((100 * row.weightBytesPerSecond) / bandwidth).toFixed(0)],
+    ['cache MB', row => (row.roofline.cacheBytes / 1e6).toFixed(1)],
+    ['GFLOP', row => (row.roofline.flops === null ? '?' : (row.roofline.flops / 1e9).toFixed(2))],
+    ['roofline ms', row => `${row.roofline.ms.toFixed(2)} (${row.roofline.bound})`],
+    ['of it %', row => ((100 * row.roofline.ms) / row.stepMs).toFixed(0)],
   ];
   const lines = [
     columns.map(([title]) => title),
@@ -63,6 +78,8 @@ export function benchText(report: BenchReport): string {
   const megabytes = (report.stepWeightBytes / 1e6).toFixed(1);
   const head =
     `${report.model}: ${report.weightType}, ${report.threads} threads, ${megabytes} MB of weights a step, ` +
-    `this machine reads ${(bandwidth / 1e9).toFixed(1)} GB/s`;
-  return [head, ...table].join('\n');
+    `this machine reads ${(bandwidth / 1e9).toFixed(1)} GB/s and computes ` +
+    `${(rates.productFlopsPerSecond / 1e9).toFixed(0)} GFLOP/s in products, ` +
+    `${(rates.attentionFlopsPerSecond / 1e9).toFixed(0)} in float32`;
+  return [head, ...table, ...report.profiles.map(profileText)].join('\n');
 }

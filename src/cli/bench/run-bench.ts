@@ -5,8 +5,11 @@ import type { ModelPackage } from '../../runtime/open-package.js';
 import type { OrtEnvironment } from '../../runtime/ort/environment.js';
 import { measureReadBandwidth } from '../../runtime/ort/read-bandwidth.js';
 import type { ModelOptions } from '../model-options.js';
+import { measureArithmeticRate } from './arithmetic-rate.js';
 import { type BenchPoint, type EngineRate, measureEngine } from './engine-rate.js';
 import { GraphTimer, type GraphTimes } from './graph-times.js';
+import { profileStep, type StepProfile } from './profile.js';
+import { type MachineRates, type Roofline, rooflineOf } from './roofline.js';
 import { stepWeightBytes } from './weight-traffic.js';
 
 export interface BenchOptions extends ModelOptions {
@@ -16,6 +19,8 @@ export interface BenchOptions extends ModelOptions {
   readonly steps: number;
   readonly temperature: readonly number[];
   readonly numCandidates: readonly number[];
+  /** Also record where the time of a step goes. */
+  readonly profile?: boolean | undefined;
 }
 
 /** One point's figures. */
@@ -23,6 +28,7 @@ export interface BenchRow extends EngineRate, BenchPoint {
   readonly graphs: GraphTimes;
   /** Weight bytes of a step over its time. */
   readonly weightBytesPerSecond: number;
+  readonly roofline: Roofline;
 }
 
 export interface BenchReport {
@@ -30,7 +36,9 @@ export interface BenchReport {
   readonly weightType: string;
   readonly threads: number;
   readonly stepWeightBytes: number;
-  readonly readBandwidthBytesPerSecond: number;
+  readonly rates: MachineRates;
+  /** One a batch size, where they were asked for. */
+  readonly profiles: readonly StepProfile[];
   readonly rows: readonly BenchRow[];
 }
 
@@ -41,8 +49,8 @@ export async function runBench(
   options: BenchOptions,
   onProgress: (line: string) => void,
 ): Promise<BenchReport> {
-  onProgress('read bandwidth');
-  const bandwidth = await measureReadBandwidth({ threads: environment.threads });
+  onProgress('read bandwidth and arithmetic rates');
+  const rates = await measureRates(environment, source);
   const weightBytes = stepWeightBytes(source.manifest);
   const rows: BenchRow[] = [];
   for (const point of pointsOf(source, options)) {
@@ -50,16 +58,50 @@ export async function runBench(
     onProgress(`batch ${batch}, temperature ${temperature}, ${numCandidates} candidates`);
     const { graphs, rate } = await measurePoint(environment, source, options, point);
     const weightBytesPerSecond = weightBytes / (rate.stepMs / 1000);
-    rows.push({ ...point, ...rate, graphs, weightBytesPerSecond });
+    const contextSteps = Math.ceil(point.contextTokens / source.manifest.chunk_size) + point.steps / 2;
+    const roofline = rooflineOf(source.manifest, rates, { batch, contextSteps, draws: rate.drawsPerStep });
+    rows.push({ ...point, ...rate, graphs, weightBytesPerSecond, roofline });
   }
   return {
     model: source.manifest.name,
     weightType: `${source.manifest.weight_type} weights, ${source.manifest.activation_type} activations`,
     threads: environment.threads,
     stepWeightBytes: weightBytes,
-    readBandwidthBytesPerSecond: bandwidth,
+    rates,
+    profiles: options.profile ? await profiles(environment, source, options, onProgress) : [],
     rows,
   };
+}
+
+async function measureRates(environment: OrtEnvironment, source: ModelPackage): Promise<MachineRates> {
+  const { weight_type: weightType } = source.manifest;
+  const isQuantized = weightType === 'int8' || weightType === 'int4';
+  const readBytesPerSecond = await measureReadBandwidth({ threads: environment.threads });
+  const attentionFlopsPerSecond = await measureArithmeticRate(environment, 'float32');
+  return {
+    readBytesPerSecond,
+    attentionFlopsPerSecond,
+    productFlopsPerSecond: isQuantized
+      ? await measureArithmeticRate(environment, 'int8')
+      : attentionFlopsPerSecond,
+  };
+}
+
+async function profiles(
+  environment: OrtEnvironment,
+  source: ModelPackage,
+  options: BenchOptions,
+  onProgress: (line: string) => void,
+): Promise<StepProfile[]> {
+  const contextChunks = Math.ceil(options.context / source.manifest.chunk_size);
+  const measured: StepProfile[] = [];
+  for (const batch of options.batch) {
+    onProgress(`profile at batch ${batch}`);
+    measured.push(
+      await profileStep(environment, source, 'cpu', { batch, contextChunks, runs: options.steps }),
+    );
+  }
+  return measured;
 }
 
 function pointsOf(source: ModelPackage, options: BenchOptions): BenchPoint[] {
