@@ -32,6 +32,8 @@ const { values: options } = parseArgs({
     plain: { type: 'string', default: '30000' },
     /** Chunks of each setting, over all contexts. */
     chunks: { type: 'string', default: '20000' },
+    temperatures: { type: 'string', default: '0.5,0.333,0.7' },
+    /** Chunks at temperatures between 1/2 and 1. */
     warm: { type: 'string', default: '1000' },
     threads: { type: 'string', default: '1' },
   },
@@ -79,7 +81,10 @@ const collision = counts => {
 
 /** P^(1/T) / Z of whole chunks, or of one token after the other. */
 function lawOf(P, temperature, temperatureLaw) {
-  const power = p => p ** (1 / temperature);
+  const nearest = Math.round(1 / temperature);
+  // As the sampler does: a temperature within 0.5 % of 1/n is 1/n.
+  const exponent = Math.abs(temperature * nearest - 1) <= 0.005 ? nearest : 1 / temperature;
+  const power = p => p ** exponent;
   if (temperatureLaw === 'chunk') return normalized(new Map([...P].map(([key, p]) => [key, power(p)])));
   const firstOf = key => key.split(',')[0];
   const first = new Map();
@@ -151,7 +156,10 @@ console.log();
 const settings = [
   { temperature: 1 },
   ...['chunk', 'token'].flatMap(temperatureLaw =>
-    [0.5, 1 / 3, 0.7].map(temperature => ({ temperature, temperatureLaw, sampler: 'exact' })),
+    options.temperatures
+      .split(',')
+      .map(Number)
+      .map(temperature => ({ temperature, temperatureLaw, sampler: 'exact' })),
   ),
   ...['chunk', 'token'].map(temperatureLaw => ({
     temperature: 0.5,
