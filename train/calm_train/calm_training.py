@@ -9,6 +9,7 @@ from calm_train.models.backbone import document_mask
 from calm_train.models.calm import Calm
 from calm_train.models.diffusion_head import DiffusionHead
 from calm_train.models.energy_head import EnergyHead
+from calm_train.models.flow_head import FlowHead
 from calm_train.sections import CalmSection
 
 
@@ -65,6 +66,7 @@ def head_loss(model: Calm, hidden: Tensor, mean: Tensor, log_std: Tensor, sectio
     targets = draw_posterior(mean, log_std, section.num_samples)
     if isinstance(head, DiffusionHead):
         return head.loss(hidden, targets, section.largest_weight)
+    assert isinstance(head, FlowHead)
     return head.loss(hidden, targets)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -63,7 +64,7 @@ def write_folder(
         _write_json(folder / "generation_config.json", generation)
     if tokenizer is not None:
         for name in (RANKS_FILE, CONFIG_FILE):
-            replace_file(folder / name, lambda path, name=name: shutil.copyfile(tokenizer / name, path))
+            replace_file(folder / name, partial(shutil.copyfile, tokenizer / name))
 
 
 def _write_json(path: Path, value: dict) -> None:

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,6 +29,7 @@ from calm_train.flops import backbone_forward, decoder_forward, embed_forward, h
 from calm_train.markdown import comparison_table
 from calm_train.models.calm import Calm
 from calm_train.models.llama import Llama
+from calm_train.sections import BackboneSection
 from calm_train.vocabulary import Vocabulary
 
 # Where n-grams are scored: every so many tokens, at the same places for every K that divides it.
@@ -88,9 +90,11 @@ def train_entry(raw: dict[str, Any], entry: Entry, root: Path) -> Config:
 
 @torch.no_grad()
 def result_of(config: Config, entry: Entry, vocabulary: Vocabulary) -> dict[str, Any]:
+    model: Calm | Llama
+    section: BackboneSection
     if entry.model == "calm":
         folder, section = config.run / "checkpoint", config.calm
-        model: Calm | Llama = load_calm(folder, config.run / "autoencoder")
+        model = load_calm(folder, config.run / "autoencoder")
     else:
         folder, section = config.run / "baseline", config.baseline
         model = load_llama(folder)
@@ -176,7 +180,7 @@ def main() -> None:
         config = train_entry(raw, entry, root)
         results.append(result_of(config, entry, vocabulary))
         text = json.dumps(results, indent=2) + "\n"
-        replace_file(path, lambda staged, text=text: staged.write_text(text))
+        replace_file(path, partial(Path.write_text, data=text))
         print(json.dumps(results[-1]), flush=True)
     print(comparison_table(results))
 

@@ -8,9 +8,8 @@ from tqdm import tqdm
 class Progress:
     def __init__(self, name: str, step: int, total: int):
         hidden = not sys.stderr.isatty()
-        self.bar = tqdm(
-            desc=name, initial=step, total=total, unit="step", dynamic_ncols=True, disable=hidden, file=sys.stderr
-        )
+        style = {"unit": "step", "dynamic_ncols": True, "disable": hidden, "file": sys.stderr}
+        self.bar = tqdm(desc=name, initial=step, total=total, **style)
 
     def advance(self, step: int, total: int, tokens_per_second: float, minutes_left: float) -> None:
         if self.bar.disable:

@@ -52,7 +52,9 @@ class TrainingRun:
         tokenizer = self.config.run / "tokenizer"
         write_folder(self.config.run / folder, written, official_tensors(model), tokenizer, defaults)
 
-    def train(self, module: nn.Module, hooks: Hooks, flops_of: Callable[[int], int], before: int = 0, **parts: str):
+    def train(
+        self, module: nn.Module, hooks: Hooks, flops_of: Callable[[int], int], before: int = 0, **parts: str
+    ) -> None:
         """Trains to the end. `flops_of(chunks)` counts this training alone, `before` what went into parts of the
         model; `parts` are fingerprints of what must not change before a resumption."""
         data = self.config.data

@@ -12,6 +12,16 @@ from calm_train.models.diffusion_schedule import TRAINING_STEPS, NoiseSchedule
 class ReverseStep(nn.Module):
     """The fp32 tables of one schedule, on the model's device but not in its checkpoint."""
 
+    times: Tensor
+    signal: Tensor
+    noise: Tensor
+    from_x: Tensor
+    from_noise: Tensor
+    lowest: Tensor
+    highest: Tensor
+    first: Tensor
+    second: Tensor
+
     def __init__(self, schedule: NoiseSchedule):
         super().__init__()
         lowest, highest = schedule.variance_bounds()
