@@ -27,7 +27,18 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
         raise SystemExit(f"cannot read the metrics {file}: {error}") from None
     if not rows:
         raise SystemExit(f"{file} holds no rows yet")
+    rows = without_repeats(rows)
     return rows if "flops" in rows[0] else [row | flops_of(row, file.parent) for row in rows]
+
+
+def without_repeats(rows: list[dict[str, float]]) -> list[dict[str, float]]:
+    """Drops what a resumed run did again: rows that a later row of an earlier step supersedes."""
+    kept: list[dict[str, float]] = []
+    for row in rows:
+        while kept and kept[-1]["step"] > row["step"]:
+            kept.pop()
+        kept.append(row)
+    return kept
 
 
 def flops_of(row: dict[str, float], training: Path) -> dict[str, float]:

@@ -23,9 +23,20 @@ from calm_train.curves import Series, read_metrics, series
 HELD_OUT = {"held_out_energy": "held-out energy", "held_out_cross_entropy": "held-out cross-entropy (nats a token)"}
 
 
-def draw_series(axes: Axes, lines: list[Series], x_label: str, y_label: str, *, markers: bool = True) -> None:
+def draw_series(
+    axes: Axes,
+    lines: list[Series],
+    x_label: str,
+    y_label: str,
+    *,
+    markers: bool = True,
+    labels: list[str] | None = None,
+) -> None:
+    """`labels` are those of the whole figure, so that a run has one colour in all panels."""
+    order = labels or [line.label for line in lines]
     for line in lines:
-        style = {"marker": "o", "markersize": 3} if markers else {"linewidth": 0.8}
+        style: dict[str, Any] = {"marker": "o", "markersize": 3} if markers else {"linewidth": 0.8}
+        style["color"] = f"C{order.index(line.label)}"
         if any(line.error):
             axes.errorbar(line.x, line.y, yerr=line.error, label=line.label, capsize=2, **style)
         else:
@@ -65,7 +76,7 @@ def plot_training(runs: dict[str, Path], out: Path) -> None:
     shown = {name: lines for name, lines in found.items() if lines}
     figure, grid = pyplot.subplots(1, len(shown), figsize=(5 * len(shown), 3.8), squeeze=False)
     for axes, (name, lines) in zip(grid[0], shown.items(), strict=True):
-        draw_series(axes, lines, "tokens seen", panels[name], markers=name != "loss")
+        draw_series(axes, lines, "tokens seen", panels[name], markers=name != "loss", labels=list(metrics))
     save(figure, out)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from calm_train import plot
-from calm_train.curves import read_metrics, series
+from calm_train.curves import read_metrics, series, without_repeats
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -43,6 +43,11 @@ def test_series_leave_out_rows_without_the_figure():
     assert line is not None
     assert (line.x, line.y, line.error) == ([2.0], [0.5], [0.1])
     assert series("a", rows, "energy") is None
+
+
+def test_what_a_resumed_run_did_again_counts_once():
+    rows = [{"step": step, "loss": loss} for step, loss in [(1, 1.0), (2, 2.0), (3, 3.0), (2, 2.5), (4, 4.0)]]
+    assert [(row["step"], row["loss"]) for row in without_repeats(rows)] == [(1, 1.0), (2, 2.0), (2, 2.5), (4, 4.0)]
 
 
 def test_draws_a_comparison(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
