@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'payload_too_large' // a request body over the server's limit
   | 'unsupported_media_type' // a request body that is not JSON
   | 'queue_full' // too many requests wait already
+  | 'no_slot' // all slots are taken, and the caller asked to be told so
   | 'loading' // the server's models are not loaded yet
   | 'shutting_down' // the server takes no more requests
   | 'request_timeout' // a request that ran longer than the server allows

@@ -147,6 +147,8 @@ describe('answers are as the document says', () => {
     ['/tokenize', 'Tokens', { prompt: 'abc', return_token_strs: true }],
     ['/detokenize', 'DetokenizedText', { tokens: [97] }],
     ['/tokenizer_info', 'TokenizerInfo'],
+    ['/props', 'Props'],
+    ['/slots', 'SlotList'],
     ['/version', 'Version'],
     ['/health', 'Health'],
     ['/readyz', 'Readiness'],

@@ -13,6 +13,7 @@ import { readPlayground } from './playground-route.js';
 import { RequestMonitor } from './request-monitor.js';
 import type { ServerEnv } from './request-signal.js';
 import { reportError, type ServerContext } from './server-context.js';
+import { answerProps, answerSlots } from './slots-route.js';
 import { answerDetokenize, answerTokenize, answerTokenizerInfo } from './tokenize-route.js';
 import { readVersion } from './version.js';
 import { watchRequests } from './watch-request.js';
@@ -49,6 +50,8 @@ export function createApp(context: ServerContext): App {
     );
     addProbe(app, `${prefix}/health`, () => showHealth(server));
   }
+  addRoute(app, 'GET', '/props', context => answerProps(context, server));
+  addRoute(app, 'GET', '/slots', context => answerSlots(context, server));
   addProbe(app, '/readyz', () => showReadiness(server));
   addProbe(app, '/livez', showLiveness);
   addRoute(app, 'GET', '/metrics', async context =>
@@ -100,6 +103,6 @@ function unknownRoute(context: Context<ServerEnv>): CalmError {
   return new CalmError(
     'not_found',
     `There is no ${context.req.method} ${context.req.path.slice(0, 200)} here. ` +
-      'There are POST /v1/completions, POST /v1/chat/completions, GET /v1/models, GET /v1/models/{id}, GET /health and GET /metrics.',
+      'There are POST /v1/completions, POST /v1/chat/completions, GET /v1/models, GET /health and more; GET /openapi.json lists all.',
   );
 }

@@ -41,6 +41,7 @@ const wireForms: Record<ErrorCode, WireForm> = {
   unsupported_media_type: invalidRequest(415, 'unsupported_media_type'),
   queue_full: { status: 429, type: 'rate_limit_error', code: 'rate_limit_exceeded' },
   aborted: invalidRequest(400, 'aborted'),
+  no_slot: serverError(503, 'no_slot_available'),
   loading: serverError(503, 'loading'),
   shutting_down: serverError(503, 'shutting_down'),
   request_timeout: serverError(408, 'request_timeout'),
@@ -64,6 +65,7 @@ const wireForms: Record<ErrorCode, WireForm> = {
  */
 const extraHeaders: Partial<Record<ErrorCode, Readonly<Record<string, string>>>> = {
   queue_full: { 'retry-after': '1' },
+  no_slot: { 'retry-after': '1' },
   loading: { 'retry-after': '2' },
   shutting_down: { 'retry-after': '5' },
   unauthorized: { 'www-authenticate': 'Bearer' },

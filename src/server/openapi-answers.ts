@@ -1,6 +1,6 @@
 /**
  * What the server answers, for the OpenAPI document. Requests are checked against schemas that they share with the
- * document; answers are made from TypeScript types, and tests/openapi/ holds every answer against these schemas: a
+ * document; answers are made from TypeScript types, and tests/openapi.test.ts holds every answer against these schemas: a
  * field that is answered and not described fails there.
  */
 import { z } from 'zod';
@@ -190,6 +190,49 @@ export const tokenizerAnswer = z.object({
   eos_token_id: count.nullable(),
   chat_template: z.string(),
 });
+
+/** The answer of GET /props. */
+export const propsAnswer = z.object({
+  default_generation_settings: z.object({
+    id: count,
+    n_ctx: count,
+    speculative: z.boolean(),
+    is_processing: z.boolean(),
+    params: z.object({
+      n_predict: count,
+      max_tokens: count,
+      seed: count,
+      temperature: z.number(),
+      top_k: count,
+      top_p: share,
+      min_p: share,
+      repeat_penalty: z.number(),
+      presence_penalty: z.number(),
+      frequency_penalty: z.number(),
+      stop: z.array(z.string()),
+      ignore_eos: z.boolean(),
+      stream: z.boolean(),
+      num_candidates: z.exactOptional(count),
+    }),
+  }),
+  total_slots: count,
+  model_alias: z.string(),
+  model_path: z.string(),
+  chat_template: z.string(),
+  bos_token: z.string().nullable(),
+  eos_token: z.string().nullable(),
+  modalities: z.object({ vision: z.boolean(), audio: z.boolean() }),
+  endpoint_slots: z.boolean(),
+  endpoint_props: z.boolean(),
+  endpoint_metrics: z.boolean(),
+  build_info: z.string(),
+  is_sleeping: z.boolean(),
+});
+
+/** The answer of GET /slots. */
+export const slotsAnswer = z.array(
+  z.object({ id: count, n_ctx: count, speculative: z.boolean(), is_processing: z.boolean() }),
+);
 
 /** The answer of GET /version. */
 export const versionAnswer = z.object({ version: z.string() });

@@ -14,7 +14,7 @@ const statusTexts: Readonly<Record<number, string>> = {
   415: 'The body is not declared as JSON.',
   429: 'The queue is full.',
   500: "The server's own failure; its log has the request id.",
-  503: 'The server drains, or its models are not loaded yet.',
+  503: 'The server drains, its models are not loaded yet, or there is no free slot and the request asked to be told.',
 };
 
 const requestId = {

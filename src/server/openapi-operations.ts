@@ -12,7 +12,9 @@ import {
   livenessAnswer,
   modelAnswer,
   modelsAnswer,
+  propsAnswer,
   readinessAnswer,
+  slotsAnswer,
   textAnswer,
   tokenizerAnswer,
   tokensAnswer,
@@ -35,6 +37,8 @@ export const documentSchemas = {
   DetokenizeRequest: detokenizeSchema,
   DetokenizedText: textAnswer,
   TokenizerInfo: tokenizerAnswer,
+  Props: propsAnswer,
+  SlotList: slotsAnswer,
   Version: versionAnswer,
   Health: healthAnswer,
   Readiness: readinessAnswer,
@@ -73,6 +77,12 @@ export interface Parameter {
   readonly in: 'path' | 'query';
   readonly description: string;
 }
+
+const modelParameter: Parameter = {
+  name: 'model',
+  in: 'query',
+  description: 'A served model; the first by default.',
+};
 
 const bodyFailures = [400, 404, 408, 413, 415] as const;
 const generationFailures = [...bodyFailures, 429, 503] as const;
@@ -159,9 +169,34 @@ export const operations: readonly Operation[] = [
     id: 'getTokenizer',
     tag: 'tokenizer',
     summary: "What is known of a model's tokenizer.",
-    parameters: [{ name: 'model', in: 'query', description: 'A served model; the first by default.' }],
+    parameters: [modelParameter],
     answer: 'TokenizerInfo',
     failures: [400, 404],
+  },
+  {
+    method: 'get',
+    path: '/props',
+    versioned: false,
+    id: 'getProps',
+    tag: 'operations',
+    summary: "A model's context, slots, defaults and chat template, under llama-server's names.",
+    parameters: [modelParameter],
+    answer: 'Props',
+    failures: [404],
+  },
+  {
+    method: 'get',
+    path: '/slots',
+    versioned: false,
+    id: 'getSlots',
+    tag: 'operations',
+    summary: 'The slots of a model, and which of them are taken.',
+    parameters: [
+      modelParameter,
+      { name: 'fail_on_no_slot', in: 'query', description: '1 for a 503 where all slots are taken.' },
+    ],
+    answer: 'SlotList',
+    failures: [404, 503],
   },
   {
     method: 'get',

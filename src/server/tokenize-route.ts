@@ -9,6 +9,7 @@ import { checkVocabulary } from './read-prompts.js';
 import type { ServerEnv } from './request-signal.js';
 import type { ServedModel } from './served-model.js';
 import type { ServerContext } from './server-context.js';
+import { describeSpecialTokens } from './special-tokens.js';
 import { detokenizeSchema, type TokenizeBody, tokenizeSchema } from './tokenize-schema.js';
 
 /** Longest text that is tokenized for its own sake: a tenth of a second in which nothing else happens. */
@@ -43,17 +44,13 @@ export async function answerDetokenize(
 /** What transformers would say of the tokenizer, as far as it is known. */
 export function answerTokenizerInfo(context: Context<ServerEnv>, server: ServerContext): Response {
   const model = server.models.get(context.req.query('model'));
-  const encoding = requireEncoding(model);
-  const eosTokenId = model.endTokenIds.find(id => id !== model.bosTokenId);
+  requireEncoding(model);
   return context.json({
     model: model.id,
     tokenizer_class: 'ByteLevelBPE',
     vocab_size: model.vocabSize,
     model_max_length: model.maxModelLen,
-    bos_token: showTokens([model.bosTokenId], encoding),
-    bos_token_id: model.bosTokenId,
-    eos_token: eosTokenId === undefined ? null : showTokens([eosTokenId], encoding),
-    eos_token_id: eosTokenId ?? null,
+    ...describeSpecialTokens(model),
     chat_template: model.chatTemplate.text,
   });
 }
