@@ -2,7 +2,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Lifecycle } from '../../src/server/lifecycle.js';
-import { listenWhileLoading } from '../../src/server/listen.js';
+import { listen, listenWhileLoading } from '../../src/server/listen.js';
 import { ServedModels } from '../../src/server/served-model.js';
 import { eosTokenId } from '../server/fake-model.js';
 import { startFakeServer, startServer } from '../server/start-server.js';
@@ -301,6 +301,44 @@ describe.skipIf(!hasChromium)('the playground in Chromium', { timeout: pageTimeo
     await run(page).click();
     await sees(page, '[data-part="error"]', 'cannot be reached');
     expect(await state(page).textContent()).toBe('Failed');
+  });
+
+  it('tries again when its user asks, once the server is back', async () => {
+    await using fake = await startFakeServer({ scripts: recite('It flew.') });
+    const gone = await listenWhileLoading({ host: '127.0.0.1', port: 0 });
+    await using view = await openPage(browser, gone.url);
+    const { page } = view;
+    await sees(page, '#connection', 'loading');
+    const retry = page.getByRole('button', { name: 'Try again' });
+    expect(await retry.isHidden()).toBe(true);
+    await gone.close(0);
+    await sees(page, '#problem', 'cannot be reached');
+    expect([await page.locator('#connection').textContent(), await run(page).isDisabled()]).toEqual([
+      'Not connected',
+      true,
+    ]);
+    await retry.click();
+    await sees(page, '#problem', 'cannot be reached');
+    const back = await listen(
+      {
+        models: new ServedModels([fake.served]),
+        lifecycle: new Lifecycle(),
+        maxBodyBytes: 1000,
+        logFault: () => {},
+      },
+      { host: '127.0.0.1', port: gone.port },
+    );
+    try {
+      await retry.click();
+      await isReady(page);
+      await retry.waitFor({ state: 'hidden' });
+      expect(await page.locator('#problem').isHidden()).toBe(true);
+      await setSeed(page, 1);
+      await run(page).click();
+      await sees(page, '.state', 'Done');
+    } finally {
+      await back.close(0);
+    }
   });
 
   it('waits for a server that still loads its models', async () => {
