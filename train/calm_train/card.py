@@ -1,4 +1,7 @@
-"""`python -m calm_train.card --config ...`: measures a finished run and writes card.json and card.md beside it."""
+"""`python -m calm_train.card --config ...`: measures a finished run and writes card.json and card.md beside it.
+
+The card is the CALM's, with the token baseline's scores where there is one; a run of a baseline alone gets its own.
+"""
 
 import itertools
 import json
@@ -17,6 +20,8 @@ from calm_train.data import Special, held_out_documents
 from calm_train.held_out import ChunkModel, brier_positions, held_out_energy, mean_over_batches
 from calm_train.markdown import render
 from calm_train.models.calm import Calm
+from calm_train.models.llama import Llama
+from calm_train.peak import bfloat16_peak
 from calm_train.reconstruction import exactness, random_chunks
 from calm_train.sample import stories
 from calm_train.vocabulary import Vocabulary
@@ -57,59 +62,76 @@ def energy_of(model: Calm, documents: list[np.ndarray], config: Config) -> float
     return round(energy, 4)
 
 
-@torch.no_grad()
-def measure(config: Config) -> dict[str, Any]:
-    run, section = config.run, config.calm
-    vocabulary = Vocabulary.load(run / "checkpoint")
-    special = Special.of(vocabulary, config.patch_size)
-    model = load_calm(run / "checkpoint", run / "autoencoder")
-    shards = run / "shards"
+def held_out(config: Config, patch_size: int, vocabulary: Vocabulary, name: str, count: int) -> list[np.ndarray]:
+    special = Special.of(vocabulary, patch_size)
+    return held_out_documents(config.run / "shards" / name, special, config.calm.max_position_embeddings, count)
 
-    def documents(name: str, count: int, patch: Special = special) -> list[np.ndarray]:
-        return held_out_documents(shards / name, patch, section.max_position_embeddings, count)
 
-    chunks = held_out_chunks(config, special)
-    chunks["random strings"] = random_chunks(4096, config.patch_size, vocabulary.pad)
-    held_out, main_source = config.data.held_out[0], max(config.data.mix, key=config.data.mix.__getitem__)
-    written = read_config(run / "checkpoint")
-    tensors = load_file(run / "checkpoint" / WEIGHTS)
-    card = {
+def provenance(config: Config, written: dict[str, Any]) -> dict[str, Any]:
+    """What every card says first; `written` is the checkpoint's config.json."""
+    training = written["training"]
+    return {
         "title": config.card.title,
         "data": config.card.data,
         "mix": config.data.mix,
         "final_mix": config.data.final_mix,
-        "parameters": count_parameters(tensors),
-        "autoencoder_parameters": sum(p.numel() for p in model.ae_model.parameters()),
-        "training": written["training"],
-        "autoencoder_training": read_config(run / "autoencoder")["training"],
+        "training": training,
         "training_flops": written["training_flops"],
+        "peak_flops_per_second": bfloat16_peak(training["device"], training["threads"]),
+        "weaknesses": config.card.weaknesses,
+    }
+
+
+@torch.no_grad()
+def measure_baseline(config: Config) -> dict[str, Any]:
+    folder = config.run / "baseline"
+    vocabulary = Vocabulary.load(folder)
+    model: Llama = load_llama(folder)
+    documents = held_out(config, 1, vocabulary, config.data.held_out[0], config.card.documents)
+    return provenance(config, read_config(folder)) | {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "brier": brier_of(model, documents, vocabulary.eos),
+    }
+
+
+@torch.no_grad()
+def measure(config: Config) -> dict[str, Any]:
+    run = config.run
+    vocabulary = Vocabulary.load(run / "checkpoint")
+    special = Special.of(vocabulary, config.patch_size)
+    model = load_calm(run / "checkpoint", run / "autoencoder")
+
+    def documents(name: str, count: int) -> list[np.ndarray]:
+        return held_out(config, config.patch_size, vocabulary, name, count)
+
+    chunks = held_out_chunks(config, special)
+    chunks["random strings"] = random_chunks(4096, config.patch_size, vocabulary.pad)
+    held_out_name, main_source = config.data.held_out[0], max(config.data.mix, key=config.data.mix.__getitem__)
+    autoencoder = read_config(run / "autoencoder")
+    card = provenance(config, read_config(run / "checkpoint")) | {
+        "parameters": count_parameters(load_file(run / "checkpoint" / WEIGHTS)),
+        "autoencoder_parameters": sum(p.numel() for p in model.ae_model.parameters()),
+        "autoencoder_training": autoencoder["training"],
+        "autoencoder_flops": autoencoder["training_flops"],
         "autoencoder": autoencoder_figures(model, chunks),
         "energy": {
             "train": energy_of(model, documents(main_source, ENERGY_DOCUMENTS), config),
-            "held_out": energy_of(model, documents(held_out, ENERGY_DOCUMENTS), config),
+            "held_out": energy_of(model, documents(held_out_name, ENERGY_DOCUMENTS), config),
         },
-        "brier": brier_of(model, documents(held_out, config.card.documents), special.eos),
+        "brier": brier_of(model, documents(held_out_name, config.card.documents), special.eos),
         "sampling": {"temperature": config.sample.temperature, "num_candidates": config.sample.num_candidates},
-        "samples": stories(config, model, vocabulary),
-        "weaknesses": config.card.weaknesses,
+        "samples": stories(config, model, vocabulary) if config.sample.stories else [],
     }
     if (run / "baseline" / WEIGHTS).exists():
-        tokens = Special.of(vocabulary, patch_size=1)
-        llama = load_llama(run / "baseline")
-        settings = read_config(run / "baseline")
-        card["baseline"] = {
-            "parameters": sum(p.numel() for p in llama.parameters()),
-            "training": settings["training"],
-            "training_flops": settings["training_flops"],
-            "brier": brier_of(llama, documents(held_out, config.card.documents, tokens), tokens.eos),
-        }
+        card["baseline"] = measure_baseline(config)
     return card
 
 
 def main() -> None:
     config = parse_command_line("card")
     torch.set_num_threads(config.calm.threads)
-    card = measure(config)
+    has_calm = (config.run / "checkpoint" / WEIGHTS).exists()
+    card = measure(config) if has_calm else measure_baseline(config)
     (config.run / "card.json").write_text(json.dumps(card, indent=2) + "\n")
     (config.run / "card.md").write_text(render(card))
     print(f"card.json and card.md in {config.run}")

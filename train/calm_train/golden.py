@@ -5,16 +5,18 @@ Everything in fp32. All tensors agree in B rows and S chunks:
   logits [B, S, K, V]; tokens [B, S, K]; ae_mean, ae_log_std [B, S, latent] of the input;
 energy head only:
   rollout_prompt [1, 3K], rollout_noise [1, steps, noise], rollout_tokens [1, steps*K]: one draw a step at T = 1.
+A run that holds a token baseline and no CALM gives input_ids [B, S] and logits [B, S, V].
 """
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from calm_train.checkpoint import load_calm
-from calm_train.config import parse_command_line
+from calm_train.checkpoint import WEIGHTS, load_calm, load_llama
+from calm_train.config import Config, parse_command_line
 from calm_train.data import Special, held_out_documents
 from calm_train.models.calm import Calm
+from calm_train.models.llama import Llama
 from calm_train.vocabulary import Vocabulary
 
 ROWS, MAX_CHUNKS, ROLLOUT_STEPS = 2, 12, 6
@@ -77,19 +79,34 @@ def margin(logits: Tensor) -> float:
     return float((best[..., 0] - best[..., 1]).min())
 
 
+@torch.no_grad()
+def record_tokens(model: Llama, tokens: Tensor) -> dict[str, Tensor]:
+    """tokens [B, S, 1] of real text -> the golden tensors of a token model."""
+    return {"input_ids": tokens[..., 0], "logits": model.logits(model.hidden(tokens))}
+
+
+def held_out_chunks(config: Config, special: Special, vocabulary: Vocabulary) -> Tensor:
+    """The beginnings of the first documents [ROWS, S, K], few enough chunks for their logits to stay small."""
+    length = min(MAX_CHUNKS, LOGIT_BYTES // (4 * ROWS * special.patch_size * vocabulary.size))
+    shard = config.run / "shards" / config.data.held_out[0]
+    documents = held_out_documents(shard, special, length, ROWS)
+    return torch.stack([torch.from_numpy(document) for document in documents])
+
+
 def main() -> None:
     config = parse_command_line("calm")
     torch.set_num_threads(config.calm.threads)
-    vocabulary = Vocabulary.load(config.run / "checkpoint")
-    model = load_calm(config.run / "checkpoint", config.run / "autoencoder")
-    special = Special.of(vocabulary, config.patch_size)
-    length = min(MAX_CHUNKS, LOGIT_BYTES // (4 * ROWS * config.patch_size * vocabulary.size))
-    shard = config.run / "shards" / config.data.held_out[0]
-    documents = held_out_documents(shard, special, length, ROWS)
-    chunks = torch.stack([torch.from_numpy(document) for document in documents])
-    tensors = {name: value.clone() for name, value in record(model, chunks, special).items()}
-    save_file(tensors, config.run / "golden.safetensors")
-    print(f"golden tensors of {length} chunks in {config.run / 'golden.safetensors'}")
+    has_calm = (config.run / "checkpoint" / WEIGHTS).exists()
+    folder = config.run / ("checkpoint" if has_calm else "baseline")
+    vocabulary = Vocabulary.load(folder)
+    special = Special.of(vocabulary, config.patch_size if has_calm else 1)
+    chunks = held_out_chunks(config, special, vocabulary)
+    if has_calm:
+        tensors = record(load_calm(folder, config.run / "autoencoder"), chunks, special)
+    else:
+        tensors = record_tokens(load_llama(folder), chunks)
+    save_file({name: value.clone() for name, value in tensors.items()}, config.run / "golden.safetensors")
+    print(f"golden tensors of {chunks.shape[1]} chunks in {config.run / 'golden.safetensors'}")
 
 
 if __name__ == "__main__":

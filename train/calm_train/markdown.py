@@ -4,7 +4,12 @@ from typing import Any
 
 
 def render(card: dict[str, Any]) -> str:
-    parts = [f"# {card['title']}", _training(card), _autoencoder(card), _scores(card), _samples(card)]
+    parts = [f"# {card['title']}", _training(card)]
+    if "autoencoder" in card:
+        parts.append(_autoencoder(card))
+    parts.append(_scores(card))
+    if card.get("samples"):
+        parts.append(_samples(card))
     if card["weaknesses"]:
         parts.append("## Known weaknesses\n" + _bullets(card["weaknesses"]))
     return "\n\n".join(parts) + "\n"
@@ -26,18 +31,38 @@ def comparison_table(results: list[dict[str, Any]]) -> str:
 
 
 def _training(card: dict[str, Any]) -> str:
-    energy, autoencoder = card["training"], card["autoencoder_training"]
+    training, autoencoder = card["training"], card.get("autoencoder_training")
     mix = ", ".join(f"{share:.0%} {name}" for name, share in card["mix"].items())
     final = ", ".join(card["final_mix"])
-    lines = [
-        f"{card['parameters']:,} parameters, {card['autoencoder_parameters']:,} of them the autoencoder",
-        f"energy training: {energy['steps']:,} steps, {energy['tokens']:,} tokens, {_minutes(energy)}, "
-        f"{energy['threads']} thread(s)",
-        f"autoencoder: {autoencoder['steps']:,} steps, {autoencoder['tokens']:,} tokens, {_minutes(autoencoder)}",
-        f"{card['training_flops']:.3g} FLOPs in all (forward and backward, autoencoder and all head samples)",
-        f"rows of text: {mix}" + (f"; the last part {final} alone" if final else ""),
-    ]
+    lines = [f"{card['parameters']:,} parameters"]
+    if autoencoder:
+        lines[0] += f", {card['autoencoder_parameters']:,} of them the autoencoder"
+        lines.append(f"autoencoder: {_effort(autoencoder)}")
+    lines += [f"{'backbone and head: ' if autoencoder else ''}{_effort(training)}", _flops(card), _speed(card)]
+    lines.append(f"rows of text: {mix}" + (f"; the last part {final} alone" if final else ""))
     return "## Training\n" + _bullets(lines) + "\n\nData:\n" + _bullets(card["data"])
+
+
+def _effort(facts: dict[str, Any]) -> str:
+    threads = "1 thread" if facts["threads"] == 1 else f"{facts['threads']} threads"
+    return f"{facts['steps']:,} steps, {facts['tokens']:,} tokens, {_minutes(facts)}, {threads}"
+
+
+def _flops(card: dict[str, Any]) -> str:
+    counted = "forward and backward" + (", autoencoder and all head samples" if "autoencoder_training" in card else "")
+    return f"{card['training_flops']:.3g} FLOPs in all ({counted})"
+
+
+def _speed(card: dict[str, Any]) -> str:
+    training, peak = card["training"], card["peak_flops_per_second"]
+    # The autoencoder's FLOPs are in the total but not in this run's seconds.
+    flops = card["training_flops"] - card.get("autoencoder_flops", 0)
+    rate = flops / training["seconds"]
+    tokens = training["tokens"] / training["seconds"]
+    return (
+        f"{tokens:,.0f} tokens/s, {rate / 1e9:,.0f} GFLOP/s: {rate / peak:.0%} of the {peak / 1e9:,.0f} GFLOP/s of a "
+        "bfloat16 matrix product on as many threads"
+    )
 
 
 def _autoencoder(card: dict[str, Any]) -> str:
@@ -50,9 +75,10 @@ def _autoencoder(card: dict[str, Any]) -> str:
 
 
 def _scores(card: dict[str, Any]) -> str:
-    energy = card["energy"]
-    lines = [f"energy loss: {energy['train']} on training stories, {energy['held_out']} on held-out ones"]
-    lines.append(_brier("BrierLM", card["brier"]))
+    lines = [_brier("BrierLM", card["brier"])]
+    if "energy" in card:
+        energy = card["energy"]
+        lines.insert(0, f"energy loss: {energy['train']} on training stories, {energy['held_out']} on held-out ones")
     if "baseline" in card:
         baseline = card["baseline"]
         label = f"token baseline ({baseline['parameters']:,} parameters, {_minutes(baseline['training'])})"

@@ -1,6 +1,7 @@
 """The whole way on a toy corpus: tokenizer, shards, autoencoder, CALM, baseline, golden file, sample."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,17 @@ def test_card_tells_both_models_scores(run: Path):
     text = (run / "card.md").read_text()
     assert "BrierLM of the token baseline" in text
     assert text.count("\n> ") >= 2
+
+
+def test_a_baseline_alone_has_a_card_and_a_golden_file_of_its_own(run: Path, fresh_run: Path):
+    shutil.copytree(run / "baseline", fresh_run / "baseline")
+    call(card, run.parent / "toy.toml", "--run", str(fresh_run))
+    text = (fresh_run / "card.md").read_text()
+    assert "of a bfloat16 matrix product" in text
+    assert "Autoencoder" not in text and "- BrierLM: " in text
+    call(golden, run.parent / "toy.toml", "--run", str(fresh_run))
+    recorded = load_file(fresh_run / "golden.safetensors")
+    model = load_llama(fresh_run / "baseline")
+    with torch.no_grad():
+        logits = model.logits(model.hidden(recorded["input_ids"][..., None]))
+    torch.testing.assert_close(logits, recorded["logits"])

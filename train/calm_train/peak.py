@@ -1,0 +1,32 @@
+"""What the machine can do at most: the rate of a bfloat16 matrix product, to compare a training's rate with."""
+
+import time
+
+import torch
+
+# Large enough that its operands are read from the cache many times over.
+SIZE = 2048
+REPETITIONS = 5
+
+
+def bfloat16_peak(device: str, threads: int) -> float:
+    """FLOP/s of the best of some square products on so many threads; the machine should do nothing else."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    left, right = (torch.randn(SIZE, SIZE, dtype=torch.bfloat16, device=device) for _ in range(2))
+    seconds = min(_seconds(left, right) for _ in range(REPETITIONS))
+    torch.set_num_threads(before)
+    return 2 * SIZE**3 / seconds
+
+
+def _seconds(left: torch.Tensor, right: torch.Tensor) -> float:
+    _wait(left)
+    begin = time.perf_counter()
+    _ = left @ right
+    _wait(left)
+    return time.perf_counter() - begin
+
+
+def _wait(tensor: torch.Tensor) -> None:
+    if tensor.device.type == "cuda":
+        torch.cuda.synchronize(tensor.device)
