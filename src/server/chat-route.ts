@@ -18,7 +18,7 @@ export async function answerChat(context: Context<ServerEnv>, server: ServerCont
   const controller = controlRequest(context, server.lifecycle);
   const body = parseBody(chatSchema, await readJson(context.req.raw, server.maxBodyBytes));
   const model = server.models.get(body.model);
-  surfaceIgnoredParams(context, server, findIgnoredParams(body, model, server.strictParams ?? false));
+  surfaceIgnoredParams(context, findIgnoredParams(body, model, server.strictParams ?? false));
   const generation = toChatGeneration(body, model);
   const options = {
     returnTokenIds: body.return_token_ids ?? false,

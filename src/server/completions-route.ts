@@ -21,7 +21,7 @@ export async function answerCompletion(
   const controller = controlRequest(context, server.lifecycle);
   const body = parseBody(completionSchema, await readJson(context.req.raw, server.maxBodyBytes));
   const model = server.models.get(body.model);
-  surfaceIgnoredParams(context, server, findIgnoredParams(body, model, server.strictParams ?? false));
+  surfaceIgnoredParams(context, findIgnoredParams(body, model, server.strictParams ?? false));
   const generation = toGeneration(body, model);
   const options = {
     // A model without a tokenizer has only ids to answer with.

@@ -19,8 +19,6 @@ export interface ServerContext {
   readonly requestTimeoutMs?: number;
   /** Refuse known fields that a model cannot honour, instead of ignoring them; false where left out. */
   readonly strictParams?: boolean;
-  /** Is told of the fields of a request that were ignored, for a log line and a count. */
-  readonly onIgnoredParams?: (params: readonly string[], requestId: string) => void;
   /** Writes one of the server's own failures to the log. */
   readonly logFault: (error: unknown, requestId: string) => void;
 }
