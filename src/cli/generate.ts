@@ -1,6 +1,7 @@
 /** `calm generate`: one completion on the terminal, by the same path as a request to the server. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CalmError } from '../errors.js';
+import { PROMPT_ALIGNMENTS } from '../runtime/prompt.js';
 import { LARGEST_CANDIDATE_COUNT } from '../sampler/check-settings.js';
 import { SAMPLERS, TEMPERATURE_LAWS } from '../sampler/settings.js';
 import { addModelOptions } from './model-options.js';
@@ -43,6 +44,11 @@ export function registerGenerate(program: Command): void {
     )
     .addOption(
       new Option('--temperature-law <name>', 'what the temperature acts on').choices(TEMPERATURE_LAWS),
+    )
+    .addOption(
+      new Option('--prompt-alignment <name>', 'how a prompt comes to end on a chunk border').choices(
+        PROMPT_ALIGNMENTS,
+      ),
     )
     .option('--echo', 'print the prompt in front of the completion')
     .option('--stream', 'print the text as it is generated (default on a terminal)')

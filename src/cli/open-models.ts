@@ -171,7 +171,7 @@ function openModel(
     endTokenIds: endTokenIds(manifest),
     encoding,
     chatTemplate,
-    defaults: source.defaults,
+    defaults: { prompt_alignment: manifest.prompt_alignment, ...source.defaults },
     engine,
     maxChoices: model.slotCount + maxWaiting,
   };

@@ -22,6 +22,7 @@ export interface GenerateOptions extends ModelOptions {
   readonly numCandidates?: number;
   readonly sampler?: string;
   readonly temperatureLaw?: string;
+  readonly promptAlignment?: string;
   readonly echo?: boolean;
   readonly json?: boolean;
   /** Undefined: as the terminal is. */
@@ -56,6 +57,7 @@ function readBody(options: GenerateOptions) {
     num_candidates: options.numCandidates,
     sampler: options.sampler,
     temperature_law: options.temperatureLaw,
+    prompt_alignment: options.promptAlignment,
     echo: options.echo,
   });
 }

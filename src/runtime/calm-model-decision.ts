@@ -36,6 +36,7 @@ export class RowDecision implements OpenDecision {
     this.#chunkSize = chunkSize;
     const context: DecisionContext = {
       ...(row.history ? { history: row.history } : {}),
+      ...(row.given ? { given: row.given } : {}),
       ...(partialLaws.includes(row.sampling.temperatureLaw ?? DEFAULT_TEMPERATURE_LAW) ? { chunkSize } : {}),
     };
     this.#attempt(() => {

@@ -119,6 +119,89 @@ describe('ends of a text', () => {
   });
 });
 
+describe('a prompt that ends inside a chunk', () => {
+  const shape = { ...SHAPE, chunkSize: 3 };
+  const whole = [7, 8, 9, 10, 11, 12];
+
+  test('under "condition" is gone on with as after the whole chunks, from the tokens that are given', async () => {
+    const { engine } = start({}, shape);
+    const plain = await readAll(engine.submit(requestWith({ promptTokens: whole, maxTokens: 21 })));
+    for (const count of [1, 2]) {
+      const promptTokens = [...whole, ...plain.tokens.slice(0, count)];
+      const request = requestWith({ promptTokens, promptAlignment: 'condition', maxTokens: 21 - count });
+      // The same random numbers: the first candidate is the plain one, which begins as given.
+      const { events, tokens, finishReason } = await readAll(engine.submit(request));
+      expect(tokens).toEqual(plain.tokens.slice(count));
+      expect(events[0]).toMatchObject({ tokens: plain.tokens.slice(count, 3), draws: 1 });
+      expect(finishReason).toBe('length');
+      const aligned = await readAll(engine.submit({ ...request, promptAlignment: 'bos' }));
+      expect(aligned.tokens).not.toEqual(tokens);
+    }
+  });
+
+  test.each([1, 0.5, 0])(
+    'is what it is alone, in any batch and over any steps, at T = %d',
+    async temperature => {
+      const { model, engine } = start({ prefixCacheBytes: 2 ** 20 }, shape);
+      model.drawsPerRow = 7;
+      const plain = await readAll(engine.submit(requestWith({ promptTokens: whole })));
+      const requests = (['chunk', 'token'] as const).flatMap(temperatureLaw =>
+        [1, 2, 3].map(seed => ({
+          ...requestWith({
+            promptTokens: [...whole, plain.tokens[0]!],
+            promptAlignment: 'condition' as const,
+          }),
+          sampling: { temperature, numCandidates: 30, seed, choice: 0, temperatureLaw },
+        })),
+      );
+      const texts = await Promise.all(requests.map(request => readAll(engine.submit(request))));
+      for (const [i, request] of requests.entries()) {
+        const { tokens, finishReason } = texts[i]!;
+        expect({ tokens, finishReason }).toEqual(generateNaively(shape, BOS, request));
+      }
+      expect(texts.some(({ events }) => events[0]!.draws > 3)).toBe(true);
+    },
+  );
+
+  test('takes whole chunks from the prefix cache', async () => {
+    const { engine } = start({ prefixCacheBytes: 2 ** 20 }, shape);
+    const promptTokens = longPrompt(100, shape);
+    const plain = await readAll(engine.submit(requestWith({ promptTokens })));
+    const given = [...promptTokens, ...plain.tokens.slice(0, 2)];
+    const { events, tokens } = await readAll(
+      engine.submit(requestWith({ promptTokens: given, promptAlignment: 'condition', maxTokens: 18 })),
+    );
+    expect(tokens).toEqual(plain.tokens.slice(2));
+    expect(events[0]!.reusedPromptTokens).toBe(96 * 3);
+  });
+
+  test('that no candidate goes on with ends with a sentence, and frees its slot', async () => {
+    const { engine } = start({}, shape);
+    const request = requestWith({ promptTokens: [...whole, BOS], promptAlignment: 'condition' });
+    await expect(readAll(engine.submit(request))).rejects.toMatchObject({
+      code: 'sampler_limit',
+      param: 'prompt_alignment',
+      message: expect.stringMatching(/^None of 4096 candidates .* use `prompt_alignment` "bos"\.$/),
+    });
+    expect(engine.stats()).toMatchObject({ ...isIdle, finished: { error: 1 } });
+  });
+
+  test('has a chunk less of the given tokens where the context is full', async () => {
+    const { engine } = start({}, shape);
+    const plain = await readAll(engine.submit(requestWith({ promptTokens: longPrompt(200, shape) })));
+    expect(plain.tokens).toHaveLength(3);
+    const promptTokens = [...longPrompt(199, shape)];
+    const first = await readAll(engine.submit(requestWith({ promptTokens, maxTokens: 1e6 })));
+    expect(first.tokens).toHaveLength(6);
+    const conditioned = requestWith({
+      promptTokens: [...promptTokens, first.tokens[0]!],
+      promptAlignment: 'condition',
+      maxTokens: 1e6,
+    });
+    expect((await readAll(engine.submit(conditioned))).tokens).toEqual(first.tokens.slice(1));
+  });
+});
+
 describe('ways out', () => {
   const ways = [
     {

@@ -8,7 +8,7 @@ import { EngineMetrics, type EngineStats } from './engine-metrics.js';
 import { type Ending, Generation } from './generation.js';
 import type { LanguageModel } from './model.js';
 import { PrefixReuse } from './prefix-cache-requests.js';
-import { alignPrompt, type PromptShape } from './prompt.js';
+import { type AlignedPrompt, alignPrompt, type PromptShape } from './prompt.js';
 import type { ChunkEvent, GenerationRequest } from './request.js';
 import { type SchedulePlan, type ScheduleState, SMALLEST_BUDGET, schedule } from './scheduler.js';
 import { SlotTable } from './slots.js';
@@ -70,11 +70,11 @@ export class Engine {
    * request's own. Leaving the loop over it, or aborting the signal, ends the request and frees its slot.
    */
   submit(request: GenerationRequest, signal?: AbortSignal): AsyncIterable<ChunkEvent> {
-    const promptTokens = this.#admit(request, 1);
+    const prompt = this.#admit(request, 1);
     const { chunkSize, contextChunks } = this.#model;
     const onLeave = () => this.#finish(generation, { kind: 'aborted' });
     const generation = new Generation(
-      { request, promptTokens, chunkSize, contextChunks, submittedMs: this.#options.now(), onLeave },
+      { request, prompt, chunkSize, contextChunks, submittedMs: this.#options.now(), onLeave },
       signal,
     );
     this.#metrics.requestSubmitted();
@@ -110,13 +110,13 @@ export class Engine {
   }
 
   /** Checks a request; returns its prompt on chunk borders. */
-  #admit(request: GenerationRequest, choices: number): readonly number[] {
+  #admit(request: GenerationRequest, choices: number): AlignedPrompt {
     if (this.#isDraining) throw shuttingDown();
     checkRequest(request);
-    const promptTokens = alignPrompt(request.promptTokens, this.#promptShape);
+    const prompt = alignPrompt(request.promptTokens, this.#promptShape, request.promptAlignment);
     const freeSlots = this.#slots.slotCount - this.#slots.leasedCount;
     checkRoom(choices, { waiting: this.#waiting.size, freeSlots, maxWaiting: this.#options.maxWaiting });
-    return promptTokens;
+    return prompt;
   }
 
   /** Works until nothing is left to do. Requests submitted in the same turn share the first step. */

@@ -9,6 +9,7 @@ import type { TokenHistory } from '../sampler/settings.js';
 import type { TokenLogprobs } from '../sampler/token-sampling/token-logprobs.js';
 import { ChunkStream } from './chunk-stream.js';
 import type { OpenDecision, PieceScoring } from './model.js';
+import type { AlignedPrompt } from './prompt.js';
 import type { ChunkEvent, FinishReason, GenerationRequest } from './request.js';
 import type { SlotLease } from './slots.js';
 
@@ -27,8 +28,7 @@ export type GenerationStatus =
 /** What a generation is made of, besides its request. */
 export interface GenerationInput {
   readonly request: GenerationRequest;
-  /** The prompt on chunk borders. */
-  readonly promptTokens: readonly number[];
+  readonly prompt: AlignedPrompt;
   readonly chunkSize: number;
   /** Chunks that the cache holds for one request. */
   readonly contextChunks: number;
@@ -53,6 +53,8 @@ export class Generation {
   readonly promptTokens: readonly number[];
   /** Prompt tokens, BOS that alignment added not counted, whose keys and values were there when it started. */
   reusedTokens = 0;
+  /** Of the prompt, what the first chunk begins with. */
+  readonly #given: readonly number[];
   readonly #promptChunks: number;
   readonly #chunkSize: number;
   readonly #stopTokenIds: ReadonlySet<number>;
@@ -74,10 +76,11 @@ export class Generation {
     if (signal?.aborted) throw abortedError();
     this.request = input.request;
     this.stream = new ChunkStream(input.onLeave);
-    this.promptTokens = input.promptTokens;
+    this.promptTokens = input.prompt.tokens;
+    this.#given = input.prompt.given;
     this.#chunkSize = input.chunkSize;
-    this.#promptChunks = input.promptTokens.length / input.chunkSize;
-    this.#lastChunk = input.promptTokens.slice(-input.chunkSize);
+    this.#promptChunks = this.promptTokens.length / input.chunkSize;
+    this.#lastChunk = this.promptTokens.slice(-input.chunkSize);
     this.#stopTokenIds = new Set(input.request.stopTokenIds);
     this.#promptLogprobs = input.request.promptLogprobs === undefined ? null : [];
     this.#generatedTokens = input.request.sampling.controls ? [] : null;
@@ -90,7 +93,7 @@ export class Generation {
       signal.addEventListener('abort', input.onLeave);
     }
     // The last chunk of a text is never fed back, so it needs no room in the cache.
-    const room = (input.contextChunks - this.#promptChunks + 1) * input.chunkSize;
+    const room = (input.contextChunks - this.#promptChunks + 1) * input.chunkSize - this.#given.length;
     this.tokenLimit = Math.min(input.request.maxTokens, room);
   }
 
@@ -112,6 +115,11 @@ export class Generation {
   /** The chunk to feed next in a decode step. */
   get lastChunk(): Chunk {
     return this.#lastChunk;
+  }
+
+  /** What the next chunk begins with already. */
+  get given(): readonly number[] {
+    return this.step === 0 ? this.#given : [];
   }
 
   /** What token controls look at; undefined where the request has none. */
@@ -151,7 +159,7 @@ export class Generation {
     if (this.#status.kind !== 'waiting') throw new Error(`a ${this.#status.kind} request cannot start`);
     this.#status = { kind: 'running', lease };
     this.#queuedMs = nowMs - this.#submittedMs;
-    const addedBos = this.promptTokens.length - this.request.promptTokens.length;
+    const addedBos = this.promptTokens.length + this.#given.length - this.request.promptTokens.length;
     this.reusedTokens = Math.max(0, this.cachedChunks * this.#chunkSize - addedBos);
   }
 
@@ -170,14 +178,16 @@ export class Generation {
 
   /** Books a decode step: the last chunk is cached, the chosen one known; hands over what of it is delivered. */
   accept(choice: ChunkChoice, nowMs: number): ChunkEvent {
+    const givenCount = this.given.length;
+    const chosen = choice.chunk.slice(givenCount);
     this.openDecision = null;
     this.cachedChunks += 1;
     this.step += 1;
     this.#lastChunk = choice.chunk;
-    this.#generatedTokens?.push(...choice.chunk);
+    this.#generatedTokens?.push(...chosen);
     const elapsedMs = nowMs - this.#submittedMs;
     this.#firstChunkMs ??= elapsedMs;
-    const delivered = this.#deliver(choice.chunk);
+    const delivered = this.#deliver(chosen);
     const scoredTokens = delivered.tokens.length + (delivered.stopTokenId === undefined ? 0 : 1);
     const event = {
       ...delivered,
@@ -186,7 +196,7 @@ export class Generation {
       reusedPromptTokens: this.reusedTokens,
       draws: choice.draws,
       fallback: choice.fallback,
-      ...(choice.statistics ? { statistics: choice.statistics } : {}),
+      ...(choice.statistics ? { statistics: choice.statistics.slice(givenCount) } : {}),
       timing: { queuedMs: this.#queuedMs, firstChunkMs: this.#firstChunkMs, elapsedMs },
     };
     this.#promptLogprobs = null;

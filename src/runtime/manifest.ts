@@ -3,6 +3,7 @@
  * describes a package. docs/model-package.md lists the graphs' inputs and outputs.
  */
 import { z } from 'zod';
+import { PROMPT_ALIGNMENTS } from './prompt.js';
 
 /** Raised by one whenever a reader of the old version could misread a package. */
 export const MANIFEST_VERSION = 1;
@@ -80,7 +81,8 @@ const sharedFields = {
   /** Tokens that end a document. */
   eos_token_ids: z.array(tokenId),
   pad_token_id: tokenId.nullable(),
-  prompt_alignment: z.enum(['bos', 'condition']),
+  /** Of requests that name none, where generation_config.json does not either. */
+  prompt_alignment: z.enum(PROMPT_ALIGNMENTS),
   backbone: backboneSchema,
   /** How the matrices are stored. */
   weight_type: z.enum(['fp32', 'int8', 'int4', 'fp16']),
@@ -111,6 +113,7 @@ export const generationDefaultsSchema = z.looseObject({
   temperature: z.number().min(0).max(2).optional(),
   num_candidates: z.int().positive().optional(),
   temperature_law: z.enum(['token', 'chunk']).optional(),
+  prompt_alignment: z.enum(PROMPT_ALIGNMENTS).optional(),
   max_tokens: z.int().positive().optional(),
 });
 

@@ -36,6 +36,8 @@ export interface DecodeRow {
   readonly sampling: SamplingSettings;
   /** Chunks generated so far for this request; part of the random key. */
   readonly step: number;
+  /** Tokens that the chunk to be chosen begins with, fewer than it has; none where it is left out. */
+  readonly given?: readonly number[];
   /** The decision that an earlier step left open on this very chunk. */
   readonly open?: OpenDecision;
   /** What token controls look at; there where `sampling` has controls. Its lists grow while the request runs. */

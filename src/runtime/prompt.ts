@@ -1,6 +1,13 @@
 /** Prompts on chunk borders: a context is a whole number of chunks, a prompt seldom is. */
 import { CalmError } from '../errors.js';
 
+/**
+ * How a prompt comes to end on a chunk border: `bos` fills its front, `condition` draws only such next chunks as begin
+ * with the tokens behind the last border.
+ */
+export const PROMPT_ALIGNMENTS = ['bos', 'condition'] as const;
+export type PromptAlignment = (typeof PROMPT_ALIGNMENTS)[number];
+
 /** What alignment needs to know of a model. */
 export interface PromptShape {
   /** Tokens a chunk, K. */
@@ -12,8 +19,17 @@ export interface PromptShape {
   readonly bosTokenId: number;
 }
 
+/** A prompt as the model takes it. */
+export interface AlignedPrompt {
+  /** A whole number of chunks, at least one. */
+  readonly tokens: readonly number[];
+  /** What the first generated chunk has to begin with, fewer tokens than a chunk has; empty under `bos`. */
+  readonly given: readonly number[];
+}
+
 /**
- * Puts BOS tokens in front of a prompt so that it ends on a chunk border.
+ * Puts BOS tokens in front of a prompt so that it ends on a chunk border. Under `condition` the tokens behind its last
+ * border are given to the first generated chunk instead, and what is before them is aligned.
  *
  * Models are trained on documents that begin with 1..K BOS, so a prompt gets 1..K of them: a whole chunk where its
  * length is a multiple of K already, unless it begins with BOS itself or fills the context. An empty prompt is one
@@ -21,12 +37,30 @@ export interface PromptShape {
  *
  * Throws `invalid_request` for ids outside the vocabulary and `context_length_exceeded` for prompts that do not fit.
  */
-export function alignPrompt(promptTokens: readonly number[], shape: PromptShape): readonly number[] {
+export function alignPrompt(
+  promptTokens: readonly number[],
+  shape: PromptShape,
+  alignment: PromptAlignment = 'bos',
+): AlignedPrompt {
   checkPrompt(promptTokens, shape);
+  if (alignment === 'bos') return { tokens: fillFront(promptTokens, shape), given: [] };
+  const border = promptTokens.length - (promptTokens.length % shape.chunkSize);
+  const whole = promptTokens.slice(0, border);
+  const rest = promptTokens.slice(border);
+  return { tokens: fillFront(whole, shape), given: border === 0 ? withoutBos(rest, shape) : rest };
+}
+
+function fillFront(promptTokens: readonly number[], shape: PromptShape): readonly number[] {
   const bosCount = leadingBosCount(promptTokens, shape);
   return bosCount === 0
     ? promptTokens
     : [...new Array<number>(bosCount).fill(shape.bosTokenId), ...promptTokens];
+}
+
+/** A document that has no chunk yet starts with a chunk of BOS; those of the prompt are the same start. */
+function withoutBos(tokens: readonly number[], { bosTokenId }: PromptShape): readonly number[] {
+  const first = tokens.findIndex(token => token !== bosTokenId);
+  return first < 0 ? [] : tokens.slice(first);
 }
 
 function leadingBosCount(promptTokens: readonly number[], shape: PromptShape): number {

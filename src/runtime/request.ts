@@ -2,11 +2,14 @@
 import type { SamplingSettings } from '../sampler/settings.js';
 import type { TokenLogprobs } from '../sampler/token-sampling/token-logprobs.js';
 import type { TokenStatistics } from '../sampler/token-statistics.js';
+import type { PromptAlignment } from './prompt.js';
 
 /** One text to be generated. A request with n choices is n of these that differ in `sampling.choice`. */
 export interface GenerationRequest {
   /** Ids of the prompt as it was tokenized; the engine aligns it to chunks. */
   readonly promptTokens: readonly number[];
+  /** How it does so; `bos` where it is left out. */
+  readonly promptAlignment?: PromptAlignment;
   /** Most tokens to deliver; what the context has no room for is cut off. */
   readonly maxTokens: number;
   /** A stop token among the first this many tokens does not stop. */

@@ -52,6 +52,7 @@ function toStepPlan(plan: SchedulePlan<Generation>): StepPlan {
     }),
     decode: plan.decode.map(item => ({
       ...(item.history ? { history: item.history } : {}),
+      ...(item.given.length > 0 ? { given: item.given } : {}),
       // Whatever is pending before the last chunk is cached by this step's prefill.
       position: item.cachedChunks + item.pendingChunks - 1,
       chunk: item.lastChunk,

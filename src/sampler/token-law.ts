@@ -40,17 +40,21 @@ export function* tokenLawDecision(
   return { chunk: draws.chunk(prefix), draws: draws.fetched, fallback };
 }
 
-/** The candidates below a node, in order, each as its node of `depth`, by default one token further. */
+/**
+ * The candidates below a node, in order, each as its node of `depth`, by default one token further. They end at the
+ * limit, or where all that were fetched are read and `mayDraw` forbids more.
+ */
 export function drawsBelow(
   draws: CandidateDraws,
   prefix: number,
   prefixDepth: number,
   depth = prefixDepth + 1,
+  mayDraw = () => true,
 ): Outcomes {
   let candidate = 0;
   return function* (): Drawing<number | undefined> {
     for (;;) {
-      if (candidate >= draws.fetched && !(yield* draws.reach(candidate))) return undefined;
+      if (candidate >= draws.fetched && !(mayDraw() && (yield* draws.reach(candidate)))) return undefined;
       candidate += 1;
       if (yield* draws.look(candidate - 1, prefix, depth)) return draws.node(candidate - 1, depth);
     }

@@ -6,6 +6,7 @@ import type { Generation } from './to-generation.js';
 
 const generation: Generation = {
   prompts: [{ tokens: [1], seed: 7, echoText: '' }],
+  promptAlignment: 'bos',
   choiceCount: 3,
   candidateCount: 3,
   maxTokens: 8,

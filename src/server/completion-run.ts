@@ -66,7 +66,8 @@ interface ChoicePlan {
 }
 
 function planChoices(generation: Generation, kind: ServedModel['kind']): ChoicePlan[] {
-  const { prompts, candidateCount, maxTokens, minTokens, stopTokenIds, hasPromptLogprobs } = generation;
+  const { prompts, promptAlignment, candidateCount, maxTokens, minTokens, stopTokenIds, hasPromptLogprobs } =
+    generation;
   const settings = samplingOf(generation, kind);
   // Whoever wants the prompt's log-probabilities alone needs the model all the same.
   const engineTokens = hasPromptLogprobs ? Math.max(maxTokens, 1) : maxTokens;
@@ -76,6 +77,7 @@ function planChoices(generation: Generation, kind: ServedModel['kind']): ChoiceP
       echoText: prompt.echoText,
       request: {
         promptTokens: prompt.tokens,
+        promptAlignment,
         maxTokens: engineTokens,
         minTokens,
         sampling: { ...settings, seed: prompt.seed, choice },

@@ -3,6 +3,7 @@
  * field's description completes the sentence "`field` must be ..." of its error.
  */
 import { z } from 'zod';
+import { PROMPT_ALIGNMENTS } from '../runtime/prompt.js';
 import { LARGEST_CANDIDATE_COUNT } from '../sampler/check-settings.js';
 import { SAMPLERS, TEMPERATURE_LAWS } from '../sampler/settings.js';
 
@@ -47,6 +48,7 @@ const honouredFields = {
   ),
   sampler: optional(z.enum(SAMPLERS), quotedChoice(SAMPLERS)),
   temperature_law: optional(z.enum(TEMPERATURE_LAWS), quotedChoice(TEMPERATURE_LAWS)),
+  prompt_alignment: optional(z.enum(PROMPT_ALIGNMENTS), quotedChoice(PROMPT_ALIGNMENTS)),
   chunk_statistics: optional(z.boolean(), 'true or false'),
   seed: optional(
     z

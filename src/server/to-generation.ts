@@ -1,5 +1,6 @@
 /** From the wire to what a completion run takes: names resolved, defaults filled in, everything checked. */
 import { CalmError } from '../errors.js';
+import type { PromptAlignment } from '../runtime/prompt.js';
 import {
   DEFAULT_SAMPLER,
   DEFAULT_TEMPERATURE_LAW,
@@ -23,6 +24,7 @@ export interface Prompt extends UnseededPrompt {
 /** A completion request that the model can run. */
 export interface Generation {
   readonly prompts: readonly Prompt[];
+  readonly promptAlignment: PromptAlignment;
   /** Choices of each prompt that are answered, n. */
   readonly choiceCount: number;
   /** Choices of each prompt that are made, best_of; `choiceCount` or more. */
@@ -132,6 +134,7 @@ export function buildGeneration(
       ...truncate(prompt, fields, model),
       seed: chooseSeed(fields.seed, temperature),
     })),
+    promptAlignment: fields.prompt_alignment ?? defaults.prompt_alignment ?? 'bos',
     choiceCount: fields.n ?? 1,
     candidateCount,
     maxTokens,

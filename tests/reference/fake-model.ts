@@ -79,7 +79,7 @@ export class FakeModel implements LanguageModel {
         const decision =
           row.open instanceof FakeDecision
             ? row.open
-            : new FakeDecision(this, history, row.sampling, row.step);
+            : new FakeDecision(this, history, row.sampling, row.step, row.given);
         const choice = decision.draw(this.drawsPerRow, history);
         return choice ? this.alterChoice(choice, slot, plan) : decision;
       });
@@ -150,8 +150,9 @@ export function fakeChoice(
   history: readonly CachedChunk[],
   sampling: SamplingSettings,
   step: number,
+  given: readonly number[] = [],
 ): ChunkChoice {
-  return new FakeDecision(shape, history, sampling, step).draw(Number.POSITIVE_INFINITY, history)!;
+  return new FakeDecision(shape, history, sampling, step, given).draw(Number.POSITIVE_INFINITY, history)!;
 }
 
 /** A decision under way. It remembers its history's hash: to be gone on with on another row's cache is an error. */
@@ -171,12 +172,13 @@ class FakeDecision implements OpenDecision {
     history: readonly CachedChunk[],
     sampling: SamplingSettings,
     step: number,
+    given: readonly number[] = [],
   ) {
     this.#shape = shape;
     this.#hash = hashOf(history);
     this.#sampling = sampling;
     this.#step = step;
-    this.#decision = startDecision(sampling, step);
+    this.#decision = startDecision(sampling, step, undefined, { given });
     this.#wish = this.#decision.next([]);
   }
 

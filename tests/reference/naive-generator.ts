@@ -13,9 +13,13 @@ export interface NaiveText {
 /** What the fake model writes for this request. */
 export function generateNaively(shape: FakeShape, bosTokenId: number, request: GenerationRequest): NaiveText {
   const { chunkSize, contextChunks } = shape;
-  const prompt = [...request.promptTokens];
+  const isConditioned =
+    request.promptAlignment === 'condition' && request.promptTokens.length % chunkSize > 0;
+  const given = isConditioned ? request.promptTokens.slice(-(request.promptTokens.length % chunkSize)) : [];
+  const asked = request.promptTokens.slice(0, request.promptTokens.length - given.length);
+  const prompt = [...asked];
   while (prompt.length === 0 || prompt.length % chunkSize !== 0) prompt.unshift(bosTokenId);
-  const beginsAtBorder = prompt.length === request.promptTokens.length;
+  const beginsAtBorder = prompt.length === asked.length;
   if (beginsAtBorder && prompt[0] !== bosTokenId && prompt.length < contextChunks * chunkSize) {
     prompt.unshift(...new Array<number>(chunkSize).fill(bosTokenId));
   }
@@ -25,9 +29,10 @@ export function generateNaively(shape: FakeShape, bosTokenId: number, request: G
 
   const text: number[] = [];
   for (let step = 0; history.length <= contextChunks; step += 1) {
-    const { chunk } = fakeChoice(shape, history, request.sampling, step);
+    const prefix = step === 0 ? given : [];
+    const { chunk } = fakeChoice(shape, history, request.sampling, step, prefix);
     history.push({ tokens: chunk, alone: false });
-    for (const token of chunk) {
+    for (const token of chunk.slice(prefix.length)) {
       const mayStop = text.length >= request.minTokens;
       if (mayStop && request.stopTokenIds.includes(token)) return { tokens: text, finishReason: 'stop' };
       text.push(token);

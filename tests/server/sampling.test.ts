@@ -22,6 +22,9 @@ afterAll(async () => {
   packages.remove();
 });
 
+/** An id that no candidate after this prompt begins with. */
+const RARE = 4;
+
 interface TokenCount {
   readonly count: number;
   readonly of: number;
@@ -34,6 +37,7 @@ interface Answer {
     readonly chunk_statistics?: readonly { draws: number; fallback: boolean; tokens: TokenCount[] }[];
   }[];
   readonly timings: { readonly draws: number; readonly fallbacks: number };
+  readonly usage: { readonly prompt_tokens: number; readonly completion_tokens: number };
   readonly error?: { readonly message: string; readonly param: string };
 }
 
@@ -116,6 +120,62 @@ describe('token controls of a CALM', () => {
   it('are checked as those of a token model are', async () => {
     const { status, answer } = await ask({ logit_bias: { 100000: -100 } });
     expect([status, answer.error?.param]).toEqual([400, 'logit_bias']);
+  });
+});
+
+describe('prompt_alignment', () => {
+  it('"condition" goes on inside of a chunk as the whole chunks before it do', async () => {
+    const plain = (await ask({ temperature: 1, chunk_statistics: true })).answer.choices[0]!;
+    for (const count of [1, 3]) {
+      const body = {
+        prompt: [5, 6, 7, 8, ...plain.token_ids.slice(0, count)],
+        max_tokens: 12 - count,
+        temperature: 1,
+      };
+      // The same random numbers: the first candidate begins as given.
+      const { answer } = await ask({ ...body, prompt_alignment: 'condition', chunk_statistics: true });
+      const [choice] = answer.choices;
+      expect(choice!.token_ids).toEqual(plain.token_ids.slice(count));
+      expect(choice!.chunk_statistics![0]!.tokens).toHaveLength(4 - count);
+      expect(choice!.chunk_statistics!.slice(1)).toEqual(plain.chunk_statistics!.slice(1));
+      expect(answer.usage).toMatchObject({ prompt_tokens: 4 + count, completion_tokens: 12 - count });
+      expect((await ask(body)).answer.choices[0]!.token_ids).not.toEqual(choice!.token_ids);
+    }
+    const [first] = plain.token_ids;
+    const seeds = [4, 5, 6, 7].map(seed =>
+      ask({
+        prompt: [5, 6, 7, 8, first],
+        seed,
+        temperature: 1,
+        max_tokens: 3,
+        prompt_alignment: 'condition',
+      }),
+    );
+    const draws = (await Promise.all(seeds)).map(({ answer }) => answer.timings.draws);
+    expect(Math.max(...draws)).toBeGreaterThan(3);
+  });
+
+  it('ends with a sentence where the model never writes what is given', async () => {
+    const { status, answer } = await ask({ prompt: [5, 6, 7, 8, RARE], prompt_alignment: 'condition' });
+    expect([status, answer.error]).toEqual([
+      500,
+      expect.objectContaining({
+        code: 'sampler_limit',
+        param: 'prompt_alignment',
+        message: expect.stringMatching(/^None of 4096 candidates .* use `prompt_alignment` "bos"\.$/),
+      }),
+    ]);
+  });
+
+  it('is "bos" or "condition"', async () => {
+    const { status, answer } = await ask({ prompt_alignment: 'pad' });
+    expect([status, answer.error]).toEqual([
+      400,
+      expect.objectContaining({
+        param: 'prompt_alignment',
+        message: expect.stringContaining('"bos" or "condition"'),
+      }),
+    ]);
   });
 });
 

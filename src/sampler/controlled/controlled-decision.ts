@@ -47,6 +47,8 @@ export interface ControlledInput {
     | null;
   /** Candidates after which a pool decides. */
   readonly softLimit: number;
+  /** The same of those that begin with the given tokens, where there are any. */
+  readonly acceptedLimit: number;
   /** Candidates after which the request ends where none of them is allowed. */
   readonly hardLimit: number;
   /** Throws where tries must not end in a pool's choice. */
@@ -59,10 +61,11 @@ export function* controlledDecision(input: ControlledInput): ChunkDecision {
   const draws = new CandidateDraws(input.softLimit, growingRounds);
   yield* draws.reach(0);
   let prefix = yield* followGiven(draws, input);
+  const mayDraw = acceptance(draws, prefix, input);
   let fallback = false;
   for (let prefixDepth = input.given.length; prefixDepth < draws.chunkSize; ) {
     const depth = input.byChunk ? draws.chunkSize : prefixDepth + 1;
-    const chosen = yield* choose(draws, { prefix, prefixDepth, depth }, input);
+    const chosen = yield* choose(draws, { prefix, prefixDepth, depth }, input, mayDraw);
     prefix = chosen.outcome;
     prefixDepth = depth;
     fallback ||= chosen.fallback;
@@ -81,21 +84,35 @@ function* followGiven(draws: CandidateDraws, { given, hardLimit }: ControlledInp
   return prefix;
 }
 
+/**
+ * Whether a pool needs more candidates. A decision asks only when it has read all that were fetched, so the answer
+ * depends on nothing that it has not read.
+ */
+function acceptance(
+  { tree }: CandidateDraws,
+  givenNode: number,
+  { given, acceptedLimit }: ControlledInput,
+): () => boolean {
+  return () => given.length === 0 || tree.count(givenNode) < acceptedLimit;
+}
+
 function* choose(
   draws: CandidateDraws,
   choice: Choice,
   input: ControlledInput,
+  mayDraw: () => boolean,
 ): Drawing<{ readonly outcome: number; readonly fallback: boolean }> {
   const { tree } = draws;
   const { weights, given, tries, temperature, controls, hardLimit, random } = input;
   const weightOf = weigher(tree, choice, given.length, weights);
   if (tries) {
     const law = tries(weightOf, largestLogFactor(choice, given.length, weights));
-    const next = drawsBelow(draws, choice.prefix, choice.prefixDepth, choice.depth);
+    const next = drawsBelow(draws, choice.prefix, choice.prefixDepth, choice.depth, mayDraw);
     const outcome = yield* chooseByOutcomeLaw(next, law, random);
     if (outcome !== undefined) return { outcome, fallback: false };
     input.onSoftLimit();
-  } else yield* draws.fetchAll();
+  } else if (given.length === 0) yield* draws.fetchAll();
+  else while (mayDraw() && (yield* draws.reach(draws.fetched)));
   const allowed = () => {
     const found = outcomesOf(tree, choice).filter(node => weightOf(node).logFactor > -Infinity);
     return found.length > 0 ? found : undefined;

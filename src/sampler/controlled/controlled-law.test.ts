@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { chiSquareProbability, tally } from '../../../tests/reference/chi-square.js';
 import { driveDecision } from '../../../tests/reference/drive-decision.js';
-import { chunksOf, type JointLaw } from '../../../tests/reference/power-laws.js';
+import {
+  chunkLaw,
+  chunksOf,
+  type JointLaw,
+  tokenLaw,
+  totalVariation,
+} from '../../../tests/reference/power-laws.js';
 import type { DecisionContext } from '../decision.js';
 import type { SamplingSettings, TokenControls, TokenHistory } from '../settings.js';
 import { startDecision } from '../start-decision.js';
@@ -117,8 +123,9 @@ function sample(
   settings: Partial<SamplingSettings>,
   context: DecisionContext = { history: HISTORY },
   trials = TRIALS,
+  joint = JOINT,
 ) {
-  const draw = chunksOf(JOINT, 5);
+  const draw = chunksOf(joint, 5);
   const choices = { draws: 0, fallbacks: 0 };
   const counts = tally(trials, seed => {
     const decision = startDecision(
@@ -215,6 +222,61 @@ describe('given tokens', () => {
     );
     const law = new Map(weights.map(([key, weight]) => [key, weight / total]));
     expect(chiSquareProbability(counts, law)).toBeGreaterThan(FALSE_ALARM);
+  });
+
+  /** Three tokens; behind the rare token 2 one continuation is likely, and the other token scatters. */
+  const THREE: JointLaw = new Map([
+    ['1,5,5', 0.6],
+    ['1,6,6', 0.3],
+    ['2,5,5', 0.03],
+    ['2,6,1', 0.02],
+    ['2,6,2', 0.02],
+    ['2,6,3', 0.015],
+    ['2,6,4', 0.015],
+  ]);
+  const BELOW: JointLaw = new Map(
+    [...THREE].filter(([key]) => key.startsWith('2')).map(([key, p]) => [key, p / 0.1]),
+  );
+
+  test.each([
+    { temperatureLaw: 'chunk', law: chunkLaw, other: tokenLaw },
+    { temperatureLaw: 'token', law: tokenLaw, other: chunkLaw },
+  ] as const)(
+    'are chosen before the temperature acts, under the $temperatureLaw law',
+    ({ temperatureLaw, law, other }) => {
+      const { counts } = sample({ temperature: 0.5, temperatureLaw }, { given: [2] }, TRIALS, THREE);
+      expect(chiSquareProbability(counts, law(BELOW, 0.5))).toBeGreaterThan(FALSE_ALARM);
+      expect(chiSquareProbability(counts, other(BELOW, 0.5))).toBeLessThan(FALSE_ALARM);
+      // The first candidate that begins as given, whatever the temperature.
+      expect(chiSquareProbability(counts, BELOW)).toBeLessThan(FALSE_ALARM);
+    },
+  );
+
+  test.each(['chunk', 'token'] as const)(
+    'leave auto as many candidates that begin so as a free chunk has, %s law',
+    temperatureLaw => {
+      const settings = { sampler: 'auto', numCandidates: 6, temperatureLaw } as const;
+      const { counts, draws, fallbacks } = sample(settings, { given: [2] }, TRIALS, THREE);
+      const share = fallbacks / TRIALS;
+      expect(share).toBeGreaterThan(0.05);
+      const exact = (temperatureLaw === 'chunk' ? chunkLaw : tokenLaw)(BELOW, 0.5);
+      const empirical = new Map([...counts].map(([key, count]) => [key, count / TRIALS] as const));
+      // Five outcomes: the noise of the distance is above 0.05 with probability below 1e-5.
+      expect(totalVariation(empirical, exact)).toBeLessThan(share + 0.05);
+      // A tenth of the candidates begin so, and a round goes beyond what it needs.
+      expect(draws / TRIALS).toBeGreaterThan(20);
+      expect(draws / TRIALS).toBeLessThan(90);
+    },
+  );
+
+  test('leave T = 0 the likeliest of the rest', () => {
+    const settings = { temperature: 0, numCandidates: 400 } as const;
+    const { counts, draws } = sample({ ...settings, temperatureLaw: 'token' }, { given: [2] }, 20, THREE);
+    expect([...counts.keys()].every(key => key.startsWith('2,6'))).toBe(true);
+    expect(draws / 20).toBeLessThan(4096);
+    const chunks = sample({ ...settings, temperatureLaw: 'chunk' }, { given: [2] }, 20, THREE);
+    // 0.3 against 0.2 and 0.2 of 400: one of twenty is wrong with probability 0.004.
+    expect(chunks.counts.get('2,5,5')).toBeGreaterThan(15);
   });
 
   test('that never come end the decision with a sentence', () => {

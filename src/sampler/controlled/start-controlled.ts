@@ -60,6 +60,7 @@ export function startControlledDecision(
     byChunk: law === 'chunk' && !cutsTail(controls) && (controls.repetitionPenalty ?? 1) === 1,
     tries: hasTries ? triesAt(temperature, sampler) : null,
     softLimit,
+    acceptedLimit: isExact ? exactDrawLimit : numCandidates,
     hardLimit: given.length > 0 ? GIVEN_DRAW_LIMIT : Math.max(exactDrawLimit, softLimit),
     onSoftLimit: () => {
       if (isExact) throw limitReached(temperature, exactDrawLimit);
