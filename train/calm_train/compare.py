@@ -117,7 +117,8 @@ def result_of(config: Config, entry: Entry, vocabulary: Vocabulary) -> dict[str,
         "flops_per_token": generation_flops(model, block // patch_size) / patch_size,
         "sample_flops": sample_flops(model),
         "sample_ms": sample_milliseconds(model),
-        "metrics": str(config.run / "training" / entry.model / "metrics.jsonl"),
+        # From results.json's folder, so that the folder can be moved.
+        "metrics": str(Path(config.run.name) / "training" / entry.model / "metrics.jsonl"),
     } | scored
 
 

@@ -99,9 +99,7 @@ def _compare_figure(
 ) -> None:
     """Left the curves over training FLOPs, right the final score against its cost."""
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4))
-    lines = [
-        series(labels[r["name"]], read_metrics(Path(r["metrics"])), "brier_lm", error="brier_lm_error") for r in results
-    ]
+    lines = [series(labels[r["name"]], read_metrics(r["metrics"]), "brier_lm", error="brier_lm_error") for r in results]
     draw_series(left, [line for line in lines if line], "training FLOPs", "BrierLM in training")
     for result in results:
         right.errorbar(
@@ -113,6 +111,15 @@ def _compare_figure(
     right.grid(alpha=0.3)
     right.legend(fontsize=8)
     save(figure, out)
+
+
+def read_results(path: Path) -> list[dict[str, Any]]:
+    """The results of a comparison, each with the path of its metrics, which the file names from its own folder."""
+    try:
+        results = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"cannot read the results {path}: {error}") from None
+    return [result | {"metrics": path.parent / result["metrics"]} for result in results]
 
 
 def named_runs(items: list[str]) -> dict[str, Path]:
@@ -133,11 +140,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the PNG; for compare: a folder")
     arguments = parser.parse_args()
     if arguments.what == "compare":
-        try:
-            results = json.loads(Path(arguments.runs[0]).read_text())
-        except (OSError, ValueError) as error:
-            raise SystemExit(f"cannot read the results {arguments.runs[0]}: {error}") from None
-        plot_compare(results, arguments.out)
+        plot_compare(read_results(Path(arguments.runs[0])), arguments.out)
     else:
         plot = plot_brier if arguments.what == "brier" else plot_training
         plot(named_runs(arguments.runs), arguments.out)

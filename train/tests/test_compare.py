@@ -60,7 +60,7 @@ def test_all_runs_spend_the_same_and_are_told_apart(
         assert result["training_flops"] == pytest.approx(8e8, rel=0.05)
         assert result["positions"] == first["positions"] > 0
         assert result["sample_ms"] > 0
-        rows = [json.loads(line) for line in Path(result["metrics"]).read_text().splitlines()]
+        rows = [json.loads(line) for line in (results.parent / result["metrics"]).read_text().splitlines()]
         assert rows[-1]["flops"] == result["training_flops"]
     assert f"| tokens | 1 | {by_name['tokens']['training_flops']:.3g} |" in capsys.readouterr().out
     # Two midpoint steps evaluate the flow head four times, the decoder once.
