@@ -1,11 +1,12 @@
 /** `calm eval`: how good a model is, by scores that need no likelihoods. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { CalmError } from '../errors.js';
 import { defaultModels } from './default-models.js';
 import type { EvalOptions } from './eval/eval-options.js';
 import { evalPackages } from './eval/eval-package.js';
 import { evalServer } from './eval/eval-server.js';
 import { type EvalReport, evalJson, evalText } from './eval/report.js';
+import { addModelOptions } from './model-options.js';
 import { collect, wholeNumber } from './option-values.js';
 
 const examples = `
@@ -20,7 +21,7 @@ what is measured.`;
 
 /** Adds the sub-command to the program. */
 export function registerEval(program: Command): void {
-  program
+  const command = program
     .command('eval')
     .description(
       'Measure a model on text: BrierLM with its standard error, autoencoder accuracy, FLOPs a token.',
@@ -56,14 +57,8 @@ export function registerEval(program: Command): void {
     )
     .option('--max-tokens <count>', 'score only the first tokens of the data', wholeNumber(1))
     .option('--seed <number>', 'key of all random numbers', wholeNumber(0), 1)
-    .addOption(
-      new Option('--device <device>', 'where a package runs')
-        .choices(['auto', 'cpu', 'cuda'])
-        .default('auto'),
-    )
-    .addOption(new Option('--ort-library <file>', 'another ONNX Runtime library').env('CALM_ORT_LIBRARY'))
-    .option('--threads <count>', 'threads of the native library', wholeNumber(1, 1024))
-    .option('--json', 'print the figures as one JSON object')
+    .option('--json', 'print the figures as one JSON object');
+  addModelOptions(command, ['device', 'ortLibrary', 'threads'])
     .addHelpText('after', examples)
     .action(async (options: EvalOptions) => {
       const reports = await evaluate(options);

@@ -1,41 +1,39 @@
 /** `calm verify`: is this package the model that PyTorch computed? */
-import { type Command, Option } from 'commander';
-import { chooseDevice, type DeviceRequest } from '../runtime/device.js';
+import type { Command } from 'commander';
+import { chooseDevice } from '../runtime/device.js';
 import { openPackage, resolvePackage } from '../runtime/open-package.js';
 import { OrtEnvironment } from '../runtime/ort/environment.js';
 import { OrtLibrary } from '../runtime/ort/library.js';
 import { modelsFolder } from './default-models.js';
+import { addModelOptions, type ModelOptions } from './model-options.js';
 import type { Check } from './verify/check.js';
 import { readGolden } from './verify/golden.js';
 import { verifyPackage } from './verify/verify-package.js';
 
-interface VerifyOptions {
+interface VerifyOptions extends Pick<ModelOptions, 'device' | 'ortLibrary'> {
   readonly golden: string;
-  readonly device: DeviceRequest;
-  readonly ortLibrary?: string;
   readonly json?: true;
 }
 
 /** Adds the sub-command to the program. */
 export function registerVerify(program: Command): void {
-  program
+  const command = program
     .command('verify')
     .description(
       "Compare a package's graphs with outputs that PyTorch recorded; exit code 1 above a tolerance.",
     )
     .argument('<package>', 'package folder, or the name of a model that comes with calm-serve')
     .requiredOption('--golden <file>', 'recorded outputs, a golden.safetensors file')
-    .addOption(
-      new Option('--device <device>', 'where the graphs run').choices(['auto', 'cpu', 'cuda']).default('cpu'),
-    )
-    .addOption(new Option('--ort-library <file>', 'another ONNX Runtime library').env('CALM_ORT_LIBRARY'))
-    .option('--json', 'print the checks as one JSON object')
-    .action(async (name: string, options: VerifyOptions) => {
+    .option('--json', 'print the checks as one JSON object');
+  // The recorded outputs are a CPU's: whoever wants another device compared with them says so.
+  addModelOptions(command, ['device', 'ortLibrary'], { device: 'cpu' }).action(
+    async (name: string, options: VerifyOptions) => {
       const checks = await runChecks(name, options);
       const ok = checks.every(check => check.ok);
       console.log(options.json ? JSON.stringify({ ok, checks: checks.map(toJson) }) : table(checks));
       if (!ok) process.exitCode = 1;
-    });
+    },
+  );
 }
 
 async function runChecks(name: string, options: VerifyOptions): Promise<Check[]> {

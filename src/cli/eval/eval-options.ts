@@ -1,10 +1,7 @@
 /** The options of `calm eval` after commander has read them. */
-import type { DeviceRequest } from '../../runtime/device.js';
+import type { ModelOptions } from '../model-options.js';
 
-export interface EvalOptions {
-  readonly device: DeviceRequest;
-  readonly ortLibrary?: string;
-  readonly threads?: number;
+export interface EvalOptions extends Pick<ModelOptions, 'device' | 'ortLibrary' | 'threads'> {
   /** One to score; more to compare the first one with the others. */
   readonly model?: readonly string[];
   readonly data: string;
