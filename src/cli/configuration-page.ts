@@ -17,7 +17,9 @@ A flag that may be repeated is an array in a file, and has commas between its va
 which the server is started. A setting that does not exist, or a value that cannot be used, ends the start with a
 sentence and exit code 2.
 
-The settings under "device and memory" hold for \`calm generate\` and \`calm bench\` too, as flags and variables.
+The settings under "device and memory" hold for \`calm generate\` and \`calm bench\` too, as flags and variables;
+\`--device\` and \`--ort-library\` for \`calm eval\` and \`calm verify\` (on the CPU by default), and \`--threads\` for
+\`calm eval\`.
 `;
 
 /** The page. */

@@ -23,7 +23,12 @@ export async function runServer(
   let loading: readonly LoadingModel[] = [];
   const running = await listenWhileLoading(
     { ...settings, ...socketTimeouts(settings) },
-    { models: () => loading, apiKeys, allowedOrigins: settings.allowedOrigins },
+    {
+      models: () => loading,
+      apiKeys,
+      allowedOrigins: settings.allowedOrigins,
+      disablePlayground: settings.disablePlayground,
+    },
   );
   try {
     // One turn, in which probes that wait already get their answer: packages and tokenizers are read on this thread.
@@ -48,6 +53,9 @@ export async function runServer(
       maxBodyBytes: settings.maxBodySize,
       ...(settings.requestTimeout > 0 ? { requestTimeoutMs: settings.requestTimeout * 1000 } : {}),
       strictParams: settings.strictParams,
+      streamGranularity: settings.streamGranularity,
+      keepAliveCommentMs: settings.sseKeepAliveInterval * 1000,
+      disablePlayground: settings.disablePlayground,
       logFault: (error, requestId) => log.fault(describeFault(error), requestId),
     });
     process.stdout.write(describeReady(running, opened.models, apiKeys));

@@ -9,6 +9,11 @@ export function wholeNumberSetting(least: number, most = Number.MAX_SAFE_INTEGER
   return z.preprocess(readText, z.int().min(least).max(most));
 }
 
+/** A whole number as in `wholeNumberSetting`, or 0. */
+export function wholeNumberOrNothingSetting(least: number, most: number) {
+  return z.union([z.literal([0, '0']).transform(() => 0), wholeNumberSetting(least, most)]);
+}
+
 /** What such a number must be, for its error. */
 export function wholeNumberSentence(least: number, most?: number): string {
   return most === undefined ? `a whole number from ${least} up` : `a whole number from ${least} to ${most}`;

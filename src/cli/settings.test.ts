@@ -41,6 +41,9 @@ describe('settings', () => {
       shutdownTimeout: 30,
       keepAliveTimeout: 75,
       requestTimeout: 0,
+      sseKeepAliveInterval: 0,
+      streamGranularity: 'chunk',
+      disablePlayground: false,
       allowedOrigins: ['*'],
       strictParams: false,
       anyModel: false,
@@ -125,6 +128,13 @@ describe('settings', () => {
       {},
       /^CALM_THREADS must be a whole number .+ Given: "many"\.$/,
     ],
+    [
+      'a short silence',
+      ['--sse-keep-alive-interval', '5'],
+      {},
+      {},
+      /^--sse-keep-alive-interval must be 0 or a whole number from 15 to 86400\. Given: "5"\.$/,
+    ],
     ['a switch', [], { CALM_STRICT_PARAMS: 'maybe' }, {}, /^CALM_STRICT_PARAMS must be true or false/],
     ['a file', [], {}, { 'max-waiting': -1 }, /^"max-waiting" in .+calm\.json must be .+ Given: -1\.$/],
     ['an array of numbers', [], {}, { model: [1] }, /^"model" in .+ must be .+ Given: \[1\]\.$/],
@@ -153,6 +163,12 @@ describe('model options of other commands', () => {
     addModelOptions(new Command().exitOverride().configureOutput({ writeErr: () => {} }))
       .parse(args, { from: 'user' })
       .opts();
+
+  it('are as many as a command names, with its own default', () => {
+    const command = addModelOptions(new Command(), ['device', 'ortLibrary'], { device: 'cpu' });
+    expect(command.options.map(({ long }) => long)).toEqual(['--device', '--ort-library']);
+    expect(command.parse([], { from: 'user' }).opts()).toEqual({ device: 'cpu' });
+  });
 
   it('are the same settings', () => {
     expect(parse()).toEqual({ device: 'auto' });

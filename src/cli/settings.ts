@@ -9,6 +9,7 @@ import {
   sizeOrNothingSetting,
   sizeSetting,
   switchSetting,
+  wholeNumberOrNothingSetting,
   wholeNumberSentence,
   wholeNumberSetting,
 } from './setting-values.js';
@@ -148,6 +149,14 @@ export const serveSettingsSchema = z.object({
     60,
     'time after which a client is cut off that takes nothing of its answer; up to twice that',
   ),
+  sseKeepAliveInterval: setting(wholeNumberOrNothingSetting(15, 86_400).default(0), {
+    group: 'network',
+    value: '<seconds>',
+    about:
+      'time without an event after which an open stream gets a comment, for proxies that cut off what is silent; 0 for ' +
+      'never, because some clients lose the events behind a comment',
+    mustBe: `0 or ${wholeNumberSentence(15, 86_400)}`,
+  }),
   shutdownTimeout: setting(wholeNumberSetting(0, 86_400).default(30), {
     group: 'network',
     value: '<seconds>',
@@ -179,6 +188,7 @@ export const serveSettingsSchema = z.object({
     mustBe: 'origins such as https://chat.example.org, or *',
     isList: true,
   }),
+  disablePlayground: toggle('access', 'serve no playground at /'),
   maxWaiting: setting(wholeNumberSetting(0).default(512), {
     group: 'requests',
     value: '<count>',
@@ -212,6 +222,12 @@ export const serveSettingsSchema = z.object({
     value: '<count>',
     about: 'generated chunks that may wait for the reader of one request; with more, it is given up',
     mustBe: wholeNumberSentence(256),
+  }),
+  streamGranularity: setting(z.enum(['chunk', 'token']).default('chunk'), {
+    group: 'requests',
+    value: '<unit>',
+    about: 'what one event of a stream holds where the request does not say: a chunk, or one token of it',
+    mustBe: 'chunk or token',
   }),
   strictParams: toggle(
     'requests',

@@ -57,7 +57,7 @@ export function createApp(context: ServerContext): App {
   addRoute(app, 'GET', '/metrics', async context =>
     context.body(await monitor.metrics.show(), 200, { 'content-type': monitor.metrics.contentType }),
   );
-  for (const [path, { body, headers }] of readPlayground()) {
+  for (const [path, { body, headers }] of server.disablePlayground ? [] : readPlayground()) {
     addRoute(app, 'GET', path, context => context.body(body, 200, headers));
   }
   app.notFound(context => answerError(context, unknownRoute(context)));

@@ -19,7 +19,9 @@ export async function answerChat(context: Context<ServerEnv>, server: ServerCont
   const body = parseBody(chatSchema, await readJson(context.req.raw, server.maxBodyBytes));
   const model = server.models.get(body.model);
   surfaceIgnoredParams(context, findIgnoredParams(body, model, server.strictParams ?? false));
-  const generation = toChatGeneration(body, model);
+  const { streamGranularity } = server;
+  const granular = { ...body, stream_granularity: body.stream_granularity ?? streamGranularity };
+  const generation = toChatGeneration(granular, model);
   const options = {
     returnTokenIds: body.return_token_ids ?? false,
     tokenNames: new TokenNames(model.encoding, body.return_tokens_as_token_ids ?? false),

@@ -22,7 +22,9 @@ export async function answerCompletion(
   const body = parseBody(completionSchema, await readJson(context.req.raw, server.maxBodyBytes));
   const model = server.models.get(body.model);
   surfaceIgnoredParams(context, findIgnoredParams(body, model, server.strictParams ?? false));
-  const generation = toGeneration(body, model);
+  const { streamGranularity } = server;
+  const granular = { ...body, stream_granularity: body.stream_granularity ?? streamGranularity };
+  const generation = toGeneration(granular, model);
   const options = {
     // A model without a tokenizer has only ids to answer with.
     returnTokenIds: body.return_token_ids ?? model.encoding === null,

@@ -18,7 +18,8 @@ export interface LoadingModel {
 }
 
 /** What is known of a server before it has its models. */
-export interface LoadingContext extends Pick<ServerContext, 'apiKeys' | 'allowedOrigins'> {
+export interface LoadingContext
+  extends Pick<ServerContext, 'apiKeys' | 'allowedOrigins' | 'disablePlayground'> {
   /** Models so far; none until their packages are read. */
   readonly models?: () => readonly LoadingModel[];
 }
@@ -42,7 +43,7 @@ export function createLoadingApp(loading: LoadingContext = {}): Hono<ServerEnv> 
       }),
     );
   }
-  for (const [path, { body, headers }] of readPlayground()) {
+  for (const [path, { body, headers }] of loading.disablePlayground ? [] : readPlayground()) {
     app.get(path, context => context.body(body, 200, headers));
   }
   app.notFound(context => {

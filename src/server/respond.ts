@@ -47,9 +47,10 @@ export async function respond(
   };
   const deltas = startCompletion(model, generation, controller);
   if (!isStream) return context.json(await form.collect(deltas, head));
-  const stream = eventStream(form.stream(deltas, head), {
-    onError: error => reportError(server, error, context.get('requestId')),
+  const listener = {
+    onError: (error: unknown) => reportError(server, error, context.get('requestId')),
     onCancel: () => controller.abort(),
-  });
+  };
+  const stream = eventStream(form.stream(deltas, head), listener, server.keepAliveCommentMs);
   return context.body(stream, 200, { ...eventStreamHeaders });
 }

@@ -3,6 +3,7 @@ import { isServerFault } from './errors.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { RequestMonitor } from './request-monitor.js';
 import type { ServedModels } from './served-model.js';
+import type { Granularity } from './to-generation.js';
 
 export interface ServerContext {
   readonly models: ServedModels;
@@ -19,6 +20,12 @@ export interface ServerContext {
   readonly requestTimeoutMs?: number;
   /** Refuse known fields that a model cannot honour, instead of ignoring them; false where left out. */
   readonly strictParams?: boolean;
+  /** What an event of a stream holds where the request does not say; a chunk, where it is left out. */
+  readonly streamGranularity?: Granularity;
+  /** Time without an event after which a stream gets a comment; never, where it is 0 or left out. */
+  readonly keepAliveCommentMs?: number;
+  /** Leave out the playground; it is served where this is left out. */
+  readonly disablePlayground?: boolean;
   /** Writes one of the server's own failures to the log. */
   readonly logFault: (error: unknown, requestId: string) => void;
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { CalmError } from '../errors.js';
 import { eventStream } from './sse.js';
 
@@ -8,6 +8,47 @@ async function* eventsThen(count: number, error?: Error): AsyncGenerator<object>
   for (let i = 0; i < count; i += 1) yield { i };
   if (error) throw error;
 }
+
+describe('a stream with keep-alive comments', () => {
+  it('writes them while nothing comes, loses no event over them, and ends as without them', async () => {
+    let letGo = (): void => {};
+    async function* events() {
+      yield { i: 0 };
+      await new Promise<void>(resolve => {
+        letGo = resolve;
+      });
+      yield { i: 1 };
+    }
+    const reader = eventStream(events(), ignore, 1).pipeThrough(new TextDecoderStream()).getReader();
+    const frames: string[] = [];
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      frames.push(read.value);
+      if (frames.length === 4) letGo();
+    }
+    const comments = frames.filter(frame => frame === ': keep-alive\n\n').length;
+    expect(comments).toBeGreaterThanOrEqual(3);
+    expect(frames.filter(frame => frame.startsWith('data'))).toEqual([
+      'data: {"i":0}\n\n',
+      'data: {"i":1}\n\n',
+      'data: [DONE]\n\n',
+    ]);
+  });
+
+  it('ends the events when its reader leaves', async () => {
+    let isEnded = false;
+    async function* events() {
+      try {
+        for (let i = 0; ; i += 1) yield { i };
+      } finally {
+        isEnded = true;
+      }
+    }
+    const reader = eventStream(events(), ignore, 1000).getReader();
+    await reader.read();
+    await reader.cancel();
+    await vi.waitFor(() => expect(isEnded).toBe(true));
+  });
+});
 
 describe('eventStream', () => {
   it('writes a frame for each event and [DONE] at the end', async () => {

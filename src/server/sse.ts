@@ -1,5 +1,6 @@
 /** Server-sent events: the frames, the headers, and a response body that moves at its reader's pace. */
 import { describeError, type ErrorBody } from './errors.js';
+import { addKeepAliveComments } from './keep-alive-comments.js';
 
 /** Headers of an event stream; the last two keep proxies from collecting or compressing events. */
 export const eventStreamHeaders: Readonly<Record<string, string>> = {
@@ -21,12 +22,15 @@ export const endOfStream = 'data: [DONE]\n\n';
  * socket has taken the last one. Where `events` fails, the body ends with one error event and without `[DONE]`.
  *
  * @param listener is told what failed, for the log, and that the reader left, so that it ends the work
+ * @param silenceMs time without an event after which a comment is written; 0 for never
  */
 export function eventStream(
   events: AsyncIterable<object>,
   listener: { readonly onError: (error: unknown) => void; readonly onCancel: () => void },
+  silenceMs = 0,
 ): ReadableStream<Uint8Array> {
-  const frames = writeFrames(events, listener.onError);
+  const written = writeFrames(events, listener.onError);
+  const frames = silenceMs > 0 ? addKeepAliveComments(written, silenceMs) : written;
   const encoder = new TextEncoder();
   return new ReadableStream<Uint8Array>(
     {

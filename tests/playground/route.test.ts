@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { listenWhileLoading } from '../../src/server/listen.js';
 import { playgroundPaths } from '../../src/server/playground-route.js';
 import { startFakeServer } from '../server/start-server.js';
 
@@ -26,6 +27,15 @@ describe('the playground’s files', () => {
       await response.arrayBuffer();
     }
     expect((await fetch(`${server.url}/v1/models`)).status).toBe(401);
+  });
+
+  it('are not there where the server is told so', async () => {
+    await using server = await startFakeServer({ disablePlayground: true });
+    const statuses = playgroundPaths.map(async path => (await fetch(server.url + path)).status);
+    expect(new Set(await Promise.all(statuses))).toEqual(new Set([404]));
+    const loading = await listenWhileLoading({ host: '127.0.0.1', port: 0 }, { disablePlayground: true });
+    expect((await fetch(loading.url)).status).toBe(503);
+    await loading.close(0);
   });
 
   it('have their types, and the page is the whole file', async () => {

@@ -39,6 +39,7 @@ describe('timings', () => {
       chunks: 9,
       chunk_size: 4,
       draws: 9,
+      decoded_positions: 36,
       fallbacks: 0,
     });
     expect(timings.predicted_ms).toBeGreaterThanOrEqual(timings.prompt_ms);
@@ -111,6 +112,25 @@ describe('stream_granularity', () => {
     expect(texts.get(0)).toBe('né 日本! ');
     expect(reasons.get(0)).toEqual(['stop']);
     expect(events.every(event => !event.choices[0]?.text.includes('\uFFFD'))).toBe(true);
+  });
+
+  it('is the server’s where the request does not say', async () => {
+    await using server = await startFakeServer({ streamGranularity: 'token' });
+    const textsOf = async (params: object) =>
+      (await stream(server, { max_tokens: 8, ...params })).events.map(event => event.choices[0]?.text.length);
+    expect(await textsOf({})).toEqual(Array(8).fill(1));
+    expect(await textsOf({ stream_granularity: null })).toEqual(Array(8).fill(1));
+    expect(await textsOf({ stream_granularity: 'chunk' })).toEqual([4, 4]);
+    const chat = await server.client.chat.completions.create({
+      model: 'fake',
+      messages: [{ role: 'user', content: 'a' }],
+      max_tokens: 8,
+      seed: 1,
+      stream: true,
+    });
+    const pieces: (string | null | undefined)[] = [];
+    for await (const event of chat) pieces.push(event.choices[0]?.delta.content);
+    expect(pieces.filter(Boolean)).toHaveLength(8);
   });
 
   it('is "chunk" or "token"', async () => {
