@@ -3,52 +3,16 @@
  * checks, help and docs/configuration.md.
  */
 import { z } from 'zod';
+import { type SettingAbout, seconds, setting, settingAbouts, toggle } from './setting-about.js';
 import {
   commaNamesSetting,
   namesSetting,
   sizeOrNothingSetting,
   sizeSetting,
-  switchSetting,
   wholeNumberOrNothingSetting,
   wholeNumberSentence,
   wholeNumberSetting,
 } from './setting-values.js';
-
-/** What users are told of a setting. */
-export interface SettingAbout {
-  readonly group: 'models' | 'device and memory' | 'network' | 'access' | 'requests' | 'log';
-  /** The value's name in help; null for a switch. */
-  readonly value: string | null;
-  readonly about: string;
-  /** Completes the sentence "... must be". */
-  readonly mustBe: string;
-  /** In words, where no value says it. */
-  readonly defaultText?: string;
-  /** May be given several times. */
-  readonly isList?: boolean;
-}
-
-/** The descriptions, by schema. */
-export const settingAbouts = z.registry<SettingAbout>();
-
-function setting<Schema extends z.ZodType>(schema: Schema, about: SettingAbout): Schema {
-  settingAbouts.add(schema, about);
-  return schema;
-}
-
-/** Seconds in which something must be done. */
-function seconds(group: SettingAbout['group'], defaultSeconds: number, about: string) {
-  return setting(wholeNumberSetting(1, 86_400).default(defaultSeconds), {
-    group,
-    value: '<seconds>',
-    about,
-    mustBe: wholeNumberSentence(1, 86_400),
-  });
-}
-
-function toggle(group: SettingAbout['group'], about: string) {
-  return setting(switchSetting().default(false), { group, value: null, about, mustBe: 'true or false' });
-}
 
 /** Where a model runs and how much of the machine it takes: settings of every command that runs one. */
 export const modelSettingsSchema = z.object({
