@@ -15,13 +15,16 @@ export interface TokenServer extends TestServer {
 }
 
 /** The model is named "base"; ids 0 to 255 are the bytes, and up to the special tokens there are ids without text. */
-export async function startTokenServer(options: TestServerOptions = {}): Promise<TokenServer> {
+export async function startTokenServer({
+  prefixCacheBytes = 0,
+  ...options
+}: TestServerOptions & { readonly prefixCacheBytes?: number } = {}): Promise<TokenServer> {
   const packages = new GoldenPackages();
   const environment = OrtEnvironment.open(OrtLibrary.load(), { threads: 1 });
   const { manifest, ...source } = openPackage(packages.convert('llama-tied-gqa', 'fp32'));
   const { model } = loadModel(environment, { manifest, ...source }, { slots: 8, device: 'cpu' });
   const { bos_token_id: bosTokenId, eos_token_ids } = manifest;
-  const engine = new Engine(model, { bosTokenId });
+  const engine = new Engine(model, { bosTokenId, prefixCacheBytes });
   const encoding = openEncoding({
     ranks: formatRanks(new Map(Array.from({ length: 256 }, (_, byte) => [byte, Uint8Array.of(byte)]))),
     pattern: '[\\s\\S]',
