@@ -19,6 +19,10 @@ export interface OpenOptions extends ModelOptions {
   readonly maxWaiting?: number;
   /** Bytes in which each model keeps beginnings of prompts; none where it is left out. */
   readonly prefixCacheMemory?: number;
+  /** Candidates that one step draws for all texts together; as the decode's time allows where it is left out. */
+  readonly drawsPerStep?: number | undefined;
+  /** Candidates for one chunk after which the exact sampler gives up; the runtime's default where it is left out. */
+  readonly exactDrawLimit?: number | undefined;
   /** Is told in one sentence what a user should know, such as that a device could not be used. */
   readonly onNote?: (note: string) => void;
 }
@@ -134,6 +138,8 @@ function loadOptions(options: OpenOptions): LoadOptions {
     ...(options.maxNumSeqs === undefined ? {} : { slots: options.maxNumSeqs }),
     maxModelLen: options.maxModelLen,
     kvCacheMemoryBytes: options.kvCacheMemory,
+    drawsPerStep: options.drawsPerStep,
+    exactDrawLimit: options.exactDrawLimit,
   };
 }
 

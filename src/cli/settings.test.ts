@@ -72,10 +72,13 @@ describe('settings', () => {
       allowedOrigins: ['http://a', 'http://b'],
       disableAccessLogFor: ['/health', '/metrics'],
       device: 'cpu',
+      drawsPerStep: 48,
+      exactDrawLimit: 900,
     };
     const flags =
       '--port 9 --model a --model b --kv-cache-memory 2GiB --strict-params --allowed-origins http://a,http://b ' +
-      '--disable-access-log-for /health --disable-access-log-for /metrics --device cpu';
+      '--disable-access-log-for /health --disable-access-log-for /metrics --device cpu ' +
+      '--draws-per-step 48 --exact-draw-limit 900';
     expect(read(flags.split(' '))).toMatchObject(expected);
     const environment = {
       CALM_PORT: '9',
@@ -85,6 +88,8 @@ describe('settings', () => {
       CALM_ALLOWED_ORIGINS: 'http://a,http://b',
       CALM_DISABLE_ACCESS_LOG_FOR: '/health,/metrics',
       CALM_DEVICE: 'cpu',
+      CALM_DRAWS_PER_STEP: '48',
+      CALM_EXACT_DRAW_LIMIT: '900',
     };
     expect(read([], environment)).toMatchObject(expected);
     const file = {
@@ -95,6 +100,8 @@ describe('settings', () => {
       'allowed-origins': ['http://a', 'http://b'],
       'disable-access-log-for': ['/health', '/metrics'],
       device: 'cpu',
+      'draws-per-step': 48,
+      'exact-draw-limit': 900,
     };
     expect(read([], {}, file)).toMatchObject(expected);
   });

@@ -3,6 +3,7 @@
  * checks, help and docs/configuration.md.
  */
 import { z } from 'zod';
+import { DEFAULT_EXACT_DRAW_LIMIT } from '../sampler/start-decision.js';
 import { type SettingAbout, seconds, setting, settingAbouts, toggle } from './setting-about.js';
 import {
   commaNamesSetting,
@@ -167,6 +168,21 @@ export const serveSettingsSchema = z.object({
       'compute them; taken as it fills, 0 for none',
     mustBe: 'a size such as 1073741824, 500MB or 2GiB, or 0',
     defaultText: '256MiB',
+  }),
+  drawsPerStep: setting(wholeNumberSetting(1, 65_536).optional(), {
+    group: 'requests',
+    value: '<count>',
+    about:
+      'candidates that one step of a CALM draws for all texts together before those that are done go on; fewer make ' +
+      'steps even, more make them rare',
+    mustBe: wholeNumberSentence(1, 65_536),
+    defaultText: 'as many as take eight times as long as a decode',
+  }),
+  exactDrawLimit: setting(wholeNumberSetting(1, 2 ** 24).default(DEFAULT_EXACT_DRAW_LIMIT), {
+    group: 'requests',
+    value: '<count>',
+    about: 'candidates for one chunk after which `sampler` "exact" ends its request with `sampler_limit`',
+    mustBe: wholeNumberSentence(1, 2 ** 24),
   }),
   maxBodySize: setting(sizeSetting().default(4 * 2 ** 20), {
     group: 'requests',
