@@ -28,6 +28,8 @@ export interface EngineStats {
   /** Tokens delivered, cut ones not counted. */
   readonly generatedTokens: number;
   readonly draws: number;
+  /** Tokens of candidates that were decoded. */
+  readonly decodedPositions: number;
   readonly fallbacks: number;
   /** Times that a step left a row's decision open, to be gone on with in the next. */
   readonly openDecisions: number;
@@ -68,6 +70,7 @@ export class EngineMetrics {
     generatedChunks: 0,
     generatedTokens: 0,
     draws: 0,
+    decodedPositions: 0,
     fallbacks: 0,
     openDecisions: 0,
     slotMoves: 0,
@@ -120,6 +123,7 @@ export class EngineMetrics {
     counters.generatedChunks += 1;
     counters.generatedTokens += event.tokens.length;
     counters.draws += event.draws;
+    counters.decodedPositions += event.decodedPositions;
     if (event.fallback) counters.fallbacks += 1;
     const gap = counters.steps - (this.#lastChunkStep.get(text) ?? counters.steps);
     counters.largestChunkGapSteps = Math.max(counters.largestChunkGapSteps, gap);

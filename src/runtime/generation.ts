@@ -195,6 +195,7 @@ export class Generation {
       ...(this.#promptLogprobs ? { promptLogprobs: this.#promptLogprobs } : {}),
       reusedPromptTokens: this.reusedTokens,
       draws: choice.draws,
+      decodedPositions: choice.decodedPositions ?? choice.draws * choice.chunk.length,
       fallback: choice.fallback,
       ...(choice.statistics ? { statistics: choice.statistics.slice(givenCount) } : {}),
       timing: { queuedMs: this.#queuedMs, firstChunkMs: this.#firstChunkMs, elapsedMs },

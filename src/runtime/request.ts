@@ -49,6 +49,8 @@ export interface ChunkEvent {
   readonly reusedPromptTokens: number;
   /** Candidates that were looked at for this chunk. */
   readonly draws: number;
+  /** Tokens of those candidates that were decoded. */
+  readonly decodedPositions: number;
   /** True where the sampler fell back to a weaker law than the one asked for. */
   readonly fallback: boolean;
   /** How fresh candidates agree with each token of the chunk, before it was cut; where the request asks for it. */

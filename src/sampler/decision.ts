@@ -12,6 +12,8 @@ export interface ChunkChoice {
   readonly chunk: Chunk;
   /** Candidates that were looked at. */
   readonly draws: number;
+  /** Tokens of candidates that were decoded for it: all of each, unless it looked at parts. */
+  readonly decodedPositions?: number;
   /** True where the wanted law could not be reached with the allowed draws and a weaker one decided. */
   readonly fallback: boolean;
   /** For each token, where the settings ask for them. Their candidates are not counted among `draws`. */

@@ -31,13 +31,14 @@ test.each(settings)('decoding token by token changes no choice: %o', setting => 
     const sampling: SamplingSettings = { numCandidates: 60, seed: world, choice: 0, ...setting };
     const draw = (candidate: number) => chunkOf(world, candidate, spread);
     const whole = driveDecision(startDecision(sampling, 0), draw);
-    const { decodedTokens, draws, ...parts } = drivePartialDecision(
+    const { decodedTokens, decodedPositions, draws, ...parts } = drivePartialDecision(
       startDecision(sampling, 0, 65_536, { chunkSize: K }),
       draw,
     );
     // Rounds may end elsewhere: how far fetching ran ahead is not what a decision depends on.
     expect(parts).toEqual({ chunk: whole.chunk, fallback: whole.fallback });
     expect(decodedTokens).toBeLessThanOrEqual(K * draws);
+    expect([decodedPositions, whole.decodedPositions]).toEqual([decodedTokens, K * whole.draws]);
   }
 });
 

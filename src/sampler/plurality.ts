@@ -4,23 +4,34 @@
  *
  * Stops as soon as no other can overtake the leader with the candidates that are left (exact: the answer is that of
  * the whole pool). Cost: N/2 candidates where all agree, N where the two best stay close.
+ *
+ * With an allowed error it also stops where the leader is certain enough to be the likeliest (lead-evidence.ts), each
+ * position of K with an equal part of the error: what was read before has seen nothing of the later tokens, so the
+ * candidates below the chosen ones are a fresh sequence, and the errors add up to the whole one at most.
  */
 import type { Drawing } from './candidate-draws.js';
 import { CandidateTree } from './candidate-tree.js';
 import type { ChunkDecision } from './decision.js';
+import { isCertain } from './lead-evidence.js';
+import { growingRounds } from './round-size.js';
 import type { TemperatureLaw } from './settings.js';
 
 /** A native call has a fixed cost; a round of fewer candidates than this saves less than the call costs. */
 const SMALLEST_ROUND = 8;
 
-/** Draws up to `candidateCount` candidates (N >= 1), `smallestRound` or more at a time, and decides. */
+/**
+ * Draws up to `candidateCount` candidates (N >= 1), `smallestRound` or more at a time, and decides. `allowedError` is
+ * the probability with which it may stop early at what is not the likeliest; 0 never stops for that.
+ */
 export function* pluralityDecision(
   candidateCount: number,
   law: TemperatureLaw = 'chunk',
   smallestRound = SMALLEST_ROUND,
+  allowedError = 0,
 ): ChunkDecision {
   const tree = new CandidateTree();
-  const leaderOf = (nodes: () => readonly number[]) => leader(tree, nodes, candidateCount, smallestRound);
+  const settings = { law, candidateCount, smallestRound, allowedError };
+  const leaderOf = (nodes: () => readonly number[]) => leader(tree, nodes, settings);
   let node = 0;
   if (law === 'chunk') node = yield* leaderOf(() => tree.leaves);
   else {
@@ -30,19 +41,37 @@ export function* pluralityDecision(
   return { chunk: tree.chunk(node), draws: tree.size, fallback: false };
 }
 
+interface PluralitySettings {
+  readonly law: TemperatureLaw;
+  readonly candidateCount: number;
+  readonly smallestRound: number;
+  readonly allowedError: number;
+}
+
 /** The node that leads among `nodes` once all N candidates are drawn; draws no more of them than it needs to know. */
 function* leader(
   tree: CandidateTree,
   nodes: () => readonly number[],
-  candidateCount: number,
-  smallestRound: number,
+  { law, candidateCount, smallestRound, allowedError }: PluralitySettings,
 ): Drawing<number> {
   for (;;) {
-    const { leader, missing } = standing(tree, nodes(), candidateCount - tree.size);
+    const left = candidateCount - tree.size;
+    const { leader, missing } = standing(tree, nodes(), left);
     if (missing === 0) return leader;
-    const round = Math.min(Math.max(missing, smallestRound), candidateCount - tree.size);
-    for (const chunk of yield round) tree.add(chunk);
+    if (allowedError > 0 && leader >= 0) {
+      const decisions = law === 'chunk' ? 1 : tree.path(tree.leaves[0]!).length;
+      if (leads(tree, nodes(), leader, allowedError / decisions)) return leader;
+    }
+    const anyAgree = tree.leaves.length < tree.size;
+    const wanted = allowedError > 0 ? Math.min(missing, growingRounds(tree.size, anyAgree)) : missing;
+    for (const chunk of yield Math.min(Math.max(wanted, smallestRound), left)) tree.add(chunk);
   }
+}
+
+/** Whether the leader is the likeliest of all, seen or not, but for an error that is allowed. */
+function leads(tree: CandidateTree, nodes: readonly number[], leader: number, allowedError: number): boolean {
+  const behind = nodes.reduce((most, node) => (node === leader ? most : Math.max(most, tree.count(node))), 0);
+  return isCertain({ ahead: tree.count(leader), behind, rank: nodes.indexOf(leader) + 1 }, allowedError);
 }
 
 /**

@@ -62,6 +62,11 @@ export interface SamplingSettings {
   readonly sampler?: Sampler;
   /** CALM only; DEFAULT_TEMPERATURE_LAW where it is left out. */
   readonly temperatureLaw?: TemperatureLaw;
+  /**
+   * At temperature 0: probability with which a chunk may be decided early and not be the likeliest; 0 where it is left
+   * out. CALM only.
+   */
+  readonly greedyError?: number;
   /** Draw `numCandidates` more after each decision and report how they agree with it; CALM only. */
   readonly chunkStatistics?: boolean;
   readonly controls?: TokenControls;

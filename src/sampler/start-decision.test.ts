@@ -56,7 +56,7 @@ describe('the law of the pool sampler on a full pool', () => {
 
   test('T = 1: the first candidate, and no more', () => {
     const choice = driveDecision(startDecision(settingsOf(1), 0), i => [100 + i]);
-    expect(choice).toEqual({ chunk: [100], draws: 1, fallback: false });
+    expect(choice).toEqual({ chunk: [100], draws: 1, decodedPositions: 1, fallback: false });
   });
 });
 
@@ -123,6 +123,7 @@ describe('which sampler decides', () => {
       expect(drawsOf(1, { sampler, temperatureLaw: 'token' }, i => [i])).toEqual({
         chunk: [0],
         draws: 1,
+        decodedPositions: 1,
         fallback: false,
       });
     }

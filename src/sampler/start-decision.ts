@@ -2,6 +2,7 @@
 import { withStatistics } from './chunk-statistics.js';
 import { isControlled, startControlledDecision } from './controlled/start-controlled.js';
 import type { ChunkDecision, DecisionContext } from './decision.js';
+import { withDecodedPositions } from './decoded-positions.js';
 import { chunkLawDecision } from './exact-chunk-law.js';
 import { lazyPoolDecision } from './lazy-pool.js';
 import { chooseByCounts, failAtLimit } from './on-limit.js';
@@ -32,9 +33,11 @@ export function startDecision(
   exactDrawLimit = DEFAULT_EXACT_DRAW_LIMIT,
   context: DecisionContext = {},
 ): ChunkDecision {
-  const decision = isControlled(settings, context)
-    ? startControlledDecision(settings, step, exactDrawLimit, context)
-    : chooseDecision(settings, step, exactDrawLimit, context.chunkSize);
+  const decision = withDecodedPositions(
+    isControlled(settings, context)
+      ? startControlledDecision(settings, step, exactDrawLimit, context)
+      : chooseDecision(settings, step, exactDrawLimit, context.chunkSize),
+  );
   return settings.chunkStatistics ? withStatistics(decision, settings.numCandidates) : decision;
 }
 
@@ -47,7 +50,7 @@ function chooseDecision(
   const { temperature, numCandidates, seed, choice } = settings;
   const sampler = settings.sampler ?? DEFAULT_SAMPLER;
   const law = settings.temperatureLaw ?? DEFAULT_TEMPERATURE_LAW;
-  if (temperature === 0) return pluralityDecision(numCandidates, law);
+  if (temperature === 0) return pluralityDecision(numCandidates, law, undefined, settings.greedyError);
   const random = new RandomStream({ seed, choice, step });
   const exponent = exponentOf(temperature);
   if (exponent === null) return poolDecision(numCandidates, temperature, law, random);

@@ -18,6 +18,7 @@ const chunk = (
 ) => ({
   reusedPromptTokens,
   draws,
+  decodedPositions: 3 * draws,
   fallback,
   timing: { queuedMs: times[0], firstChunkMs: times[1], elapsedMs: times[2] },
 });
@@ -44,6 +45,7 @@ describe('an answer', () => {
       chunks: 3,
       chunk_size: 4,
       draws: 13,
+      decoded_positions: 39,
       fallbacks: 2,
     });
   });

@@ -27,6 +27,8 @@ export interface Timings {
   readonly chunk_size: number;
   /** Candidates that the sampler looked at. */
   readonly draws: number;
+  /** Tokens of those candidates that were decoded: fewer than draws * chunk_size where a decision looked at parts. */
+  readonly decoded_positions: number;
   /** Chunks for which the sampler took a weaker law than the one that was asked for. */
   readonly fallbacks: number;
 }
@@ -42,6 +44,7 @@ export class AnswerMeter {
   #completionTokens = 0;
   #chunks = 0;
   #draws = 0;
+  #decodedPositions = 0;
   #fallbacks = 0;
   #startMs = Number.POSITIVE_INFINITY;
   #firstChunkMs = Number.POSITIVE_INFINITY;
@@ -61,6 +64,7 @@ export class AnswerMeter {
     if (index % this.#candidateCount === 0) this.#cachedTokens.set(index, chunk.reusedPromptTokens);
     this.#chunks += 1;
     this.#draws += chunk.draws;
+    this.#decodedPositions += chunk.decodedPositions;
     if (chunk.fallback) this.#fallbacks += 1;
     this.#startMs = Math.min(this.#startMs, chunk.timing.queuedMs);
     this.#firstChunkMs = Math.min(this.#firstChunkMs, chunk.timing.firstChunkMs);
@@ -100,6 +104,7 @@ export class AnswerMeter {
       chunks: this.#chunks,
       chunk_size: this.#chunkSize,
       draws: this.#draws,
+      decoded_positions: this.#decodedPositions,
       fallbacks: this.#fallbacks,
     };
   }

@@ -13,6 +13,7 @@ const generation: Generation = {
   minTokens: 0,
   temperature: 1,
   numCandidates: 1,
+  greedyError: 0,
   sampler: 'auto',
   temperatureLaw: 'chunk',
   chunkStatistics: false,

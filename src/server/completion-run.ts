@@ -30,7 +30,7 @@ export interface ChoiceDelta {
 /** What it took to choose a chunk. */
 export type ChunkWork = Pick<
   ChunkEvent,
-  'reusedPromptTokens' | 'draws' | 'fallback' | 'statistics' | 'timing'
+  'reusedPromptTokens' | 'draws' | 'decodedPositions' | 'fallback' | 'statistics' | 'timing'
 >;
 
 /**
@@ -93,13 +93,14 @@ function samplingOf(
   generation: Generation,
   kind: ServedModel['kind'],
 ): Omit<SamplingSettings, 'seed' | 'choice'> {
-  const { temperature, numCandidates, sampler, temperatureLaw, controls, logprobs, chunkStatistics } =
-    generation;
+  const { temperature, numCandidates, greedyError, sampler, temperatureLaw } = generation;
+  const { controls, logprobs, chunkStatistics } = generation;
   const isRanked = generation.candidateCount > generation.choiceCount;
   const hasLogprobs = logprobs !== null || (isRanked && kind === 'token');
   return {
     temperature,
     numCandidates,
+    greedyError,
     sampler,
     temperatureLaw,
     chunkStatistics: chunkStatistics || (isRanked && kind === 'calm'),

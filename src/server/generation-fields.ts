@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { PROMPT_ALIGNMENTS } from '../runtime/prompt.js';
-import { LARGEST_CANDIDATE_COUNT } from '../sampler/check-settings.js';
+import { LARGEST_CANDIDATE_COUNT, LARGEST_GREEDY_ERROR } from '../sampler/check-settings.js';
 import { SAMPLERS, TEMPERATURE_LAWS } from '../sampler/settings.js';
 
 const int64Limit = 2 ** 63;
@@ -48,6 +48,10 @@ const honouredFields = {
   ),
   sampler: optional(z.enum(SAMPLERS), quotedChoice(SAMPLERS)),
   temperature_law: optional(z.enum(TEMPERATURE_LAWS), quotedChoice(TEMPERATURE_LAWS)),
+  greedy_error: optional(
+    z.number().min(0).max(LARGEST_GREEDY_ERROR),
+    `a number from 0 to ${LARGEST_GREEDY_ERROR}`,
+  ),
   prompt_alignment: optional(z.enum(PROMPT_ALIGNMENTS), quotedChoice(PROMPT_ALIGNMENTS)),
   chunk_statistics: optional(z.boolean(), 'true or false'),
   seed: optional(

@@ -102,6 +102,10 @@ export function declareMetrics(registry: Registry) {
     failedSteps: counter('calm:failed_steps_total', 'Steps that failed.'),
     prefillChunks: counter('calm:prefill_chunks_total', 'Chunks of prompts written to the cache.'),
     draws: counter('calm:draws_total', 'Candidate chunks that were drawn.'),
+    decodedPositions: counter(
+      'calm:decoded_positions_total',
+      'Tokens of candidate chunks that were decoded.',
+    ),
     fallbacks: counter('calm:fallbacks_total', 'Chunks chosen by a weaker law than the one asked for.'),
     slotMoves: counter('calm:slot_moves_total', 'Copies of one cache row onto another.'),
     nativeCalls: counter('calm:native_calls_total', 'Calls of the native library.'),

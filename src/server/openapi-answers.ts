@@ -39,9 +39,12 @@ const timings = z
     chunks: count,
     chunk_size: z.int().positive(),
     draws: count,
+    decoded_positions: count,
     fallbacks: count,
   })
-  .describe("Where the time went, in llama.cpp's words; `chunks`, `draws` and `fallbacks` are a CALM's own.");
+  .describe(
+    "Where the time went, in llama.cpp's words; `chunks`, `draws`, `decoded_positions` and `fallbacks` are a CALM's own.",
+  );
 
 const share = z.number().min(0).max(1);
 

@@ -91,6 +91,7 @@ export class ModelMetrics {
     families.failedSteps.inc(labels, stats.failedSteps);
     families.prefillChunks.inc(labels, stats.prefillChunks);
     families.draws.inc(labels, stats.draws);
+    families.decodedPositions.inc(labels, stats.decodedPositions);
     families.fallbacks.inc(labels, stats.fallbacks);
     families.slotMoves.inc(labels, stats.slotMoves);
     families.nativeCalls.inc(labels, stats.nativeCalls);
@@ -170,6 +171,7 @@ export class ServerMetrics {
       families.failedSteps,
       families.prefillChunks,
       families.draws,
+      families.decodedPositions,
       families.fallbacks,
       families.slotMoves,
       families.nativeCalls,

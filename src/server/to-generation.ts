@@ -33,6 +33,7 @@ export interface Generation {
   readonly minTokens: number;
   readonly temperature: number;
   readonly numCandidates: number;
+  readonly greedyError: number;
   readonly sampler: Sampler;
   readonly temperatureLaw: TemperatureLaw;
   readonly chunkStatistics: boolean;
@@ -141,6 +142,7 @@ export function buildGeneration(
     minTokens,
     temperature,
     numCandidates: fields.num_candidates ?? defaults.num_candidates ?? defaultNumCandidates,
+    greedyError: fields.greedy_error ?? 0,
     sampler: fields.sampler ?? DEFAULT_SAMPLER,
     temperatureLaw: fields.temperature_law ?? defaults.temperature_law ?? DEFAULT_TEMPERATURE_LAW,
     chunkStatistics: readChunkStatistics(fields, model),

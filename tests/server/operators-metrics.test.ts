@@ -65,6 +65,7 @@ describe('metrics', () => {
     expect(value('vllm:generation_tokens_total')).toBe(generatedTokens);
     expect(value('calm:generated_chunks_total')).toBe(generatedChunks);
     expect(value('calm:draws_total')).toBe(draws);
+    expect(value('calm:decoded_positions_total')).toBe(4 * draws);
     for (const name of [
       'time_to_first_token',
       'e2e_request_latency',

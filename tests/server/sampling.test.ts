@@ -13,7 +13,7 @@ beforeAll(async () => {
     { model: packages.convert('energy-k4', 'fp32'), servedName: 'calm' },
     { model: packages.convert('llama-tied-gqa', 'fp32'), servedName: 'token' },
   ] as const;
-  opened = openModels(choices, { device: 'cpu', threads: 1, maxNumSeqs: 4 });
+  opened = openModels(choices, { device: 'cpu', threads: 1, maxNumSeqs: 4, exactDrawLimit: 333 });
   server = await startServer(opened.models);
 });
 afterAll(async () => {
@@ -36,7 +36,11 @@ interface Answer {
     readonly token_ids: readonly number[];
     readonly chunk_statistics?: readonly { draws: number; fallback: boolean; tokens: TokenCount[] }[];
   }[];
-  readonly timings: { readonly draws: number; readonly fallbacks: number };
+  readonly timings: {
+    readonly draws: number;
+    readonly decoded_positions: number;
+    readonly fallbacks: number;
+  };
   readonly usage: { readonly prompt_tokens: number; readonly completion_tokens: number };
   readonly error?: { readonly message: string; readonly param: string };
 }
@@ -179,6 +183,34 @@ describe('prompt_alignment', () => {
   });
 });
 
+describe('greedy_error', () => {
+  it('decides some chunks at temperature 0 earlier, and is off by default', async () => {
+    const body = { temperature: 0, temperature_law: 'token', num_candidates: 4096 };
+    const whole = (await ask(body)).answer.timings.draws;
+    const early = (await ask({ ...body, greedy_error: 0.5 })).answer.timings.draws;
+    expect(early).toBeLessThan(whole);
+    expect((await ask({ ...body, greedy_error: 0 })).answer.timings.draws).toBe(whole);
+  });
+
+  it.each([-0.1, 0.6, '0.1'])('%j is refused, naming the field', async greedy_error => {
+    const { status, answer } = await ask({ temperature: 0, greedy_error });
+    expect([status, answer.error]).toEqual([
+      400,
+      expect.objectContaining({ param: 'greedy_error', message: expect.stringContaining('from 0 to 0.5') }),
+    ]);
+  });
+});
+
+describe('decoded positions', () => {
+  it('are those of whole candidates, or fewer where decisions look at single tokens', async () => {
+    const { timings } = (await ask({ temperature: 0.5, temperature_law: 'chunk' })).answer;
+    expect(timings.decoded_positions).toBe(4 * timings.draws);
+    const partial = (await ask({ temperature: 0.5, temperature_law: 'token' })).answer.timings;
+    expect(partial.decoded_positions).toBeGreaterThanOrEqual(partial.draws);
+    expect(partial.decoded_positions).toBeLessThan(4 * partial.draws);
+  });
+});
+
 describe('best_of a CALM', () => {
   it('is one of the choices that it has, with the counts of all and the statistics of none', async () => {
     const all = (await ask({ n: 3, temperature: 0.5 })).answer;
@@ -211,7 +243,7 @@ describe('sampler and temperature_law', () => {
     // Random weights: no two of a chunk's candidates ever agree a hundred times in a row.
     const { status, answer } = await ask({ temperature: 0.01, sampler: 'exact', max_tokens: 4 });
     expect(status).toBe(500);
-    expect(answer.error?.message).toMatch(/^`sampler` "exact" drew 65536 candidates .* Use "auto"/);
+    expect(answer.error?.message).toMatch(/^`sampler` "exact" drew 333 candidates .* Use "auto"/);
     expect((await ask({})).status).toBe(200);
   });
 });
