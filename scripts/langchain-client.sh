@@ -6,30 +6,15 @@
 # Needs Python 3.10 or newer; LangChain's virtual environment stays in ~/.cache/calm-serve.
 set -euo pipefail
 
+. "$(dirname "$0")/client-setup.sh"
+
 version=1.7.3
-root=$(cd "$(dirname "$0")/.." && pwd)
-venv="${XDG_CACHE_HOME:-$HOME/.cache}/calm-serve/langchain-openai-$version"
 log=$(mktemp)
-
-if [ ! -e "$venv/ready" ]; then
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet "langchain-openai==$version"
-  touch "$venv/ready"
-fi
-
-arguments=(--port 0)
-[ $# -gt 0 ] && arguments+=(--model "$1")
-node "$root/bin/calm.js" serve "${arguments[@]}" >"$log" 2>&1 &
-server=$!
-trap 'kill "$server" 2>/dev/null || true; rm -f "$log"' EXIT
-until grep -qo 'on http://[^ ]*' "$log"; do
-  kill -0 "$server" 2>/dev/null || { cat "$log" >&2; exit 1; }
-  sleep 0.2
-done
-export CALM_BASE="$(grep -o 'on http://[^ ]*' "$log" | head -n 1 | cut -d' ' -f2)/v1"
-CALM_MODEL=$(node -e "fetch('$CALM_BASE/models').then(answer => answer.json()).then(({ data }) => console.log(data[0].id))")
-export CALM_MODEL
+trap 'stop_calm; rm -f "$log"' EXIT
+prepare_client langchain-openai "$version" "langchain-openai==$version"
+start_calm "$log" ${1:+--model "$1"}
+CALM_MODEL=$(first_model)
+export CALM_MODEL CALM_BASE="$base/v1"
 
 "$venv/bin/python" - <<'PYTHON'
 import os

@@ -7,31 +7,16 @@
 # Needs Python 3.10 or newer; LiteLLM's virtual environment stays in ~/.cache/calm-serve.
 set -euo pipefail
 
+. "$(dirname "$0")/client-setup.sh"
+
 version=1.106.2
-root=$(cd "$(dirname "$0")/.." && pwd)
-venv="${XDG_CACHE_HOME:-$HOME/.cache}/calm-serve/litellm-$version"
 work=$(mktemp -d)
-: >"$work/log"
-
-if [ ! -e "$venv/ready" ]; then
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet "litellm[proxy]==$version"
-  touch "$venv/ready"
-fi
-
-arguments=(--port 0)
-[ $# -gt 0 ] && arguments+=(--model "$1")
-node "$root/bin/calm.js" serve "${arguments[@]}" >"$work/log" 2>&1 &
-server=$!
 proxy=
-trap 'kill "$server" $proxy 2>/dev/null || true; rm -rf "$work"' EXIT
-until grep -qo 'on http://[^ ]*' "$work/log"; do
-  kill -0 "$server" 2>/dev/null || { cat "$work/log" >&2; exit 1; }
-  sleep 0.2
-done
-export CALM_BASE="$(grep -o 'on http://[^ ]*' "$work/log" | head -n 1 | cut -d' ' -f2)/v1"
-export CALM_MODEL=$(node -e "fetch('$CALM_BASE/models').then(answer => answer.json()).then(({ data }) => console.log(data[0].id))")
+trap 'stop_calm; kill $proxy 2>/dev/null || true; rm -rf "$work"' EXIT
+prepare_client litellm "$version" "litellm[proxy]==$version"
+start_calm "$work/log" ${1:+--model "$1"}
+CALM_MODEL=$(first_model)
+export CALM_MODEL CALM_BASE="$base/v1"
 # LiteLLM would fetch its table of prices from the network.
 export LITELLM_LOCAL_MODEL_COST_MAP=True
 

@@ -6,35 +6,19 @@
 # Needs Python 3.10 or newer; the client's virtual environment stays in ~/.cache/calm-serve.
 set -euo pipefail
 
+. "$(dirname "$0")/client-setup.sh"
+
 version=0.36
-root=$(cd "$(dirname "$0")/.." && pwd)
-venv="${XDG_CACHE_HOME:-$HOME/.cache}/calm-serve/llm-$version"
 work=$(mktemp -d)
-: >"$work/log"
-
-if [ ! -e "$venv/ready" ]; then
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet "llm==$version"
-  touch "$venv/ready"
-fi
-
-arguments=(--port 0)
-[ $# -gt 0 ] && arguments+=(--model "$1")
-node "$root/bin/calm.js" serve "${arguments[@]}" >"$work/log" 2>&1 &
-server=$!
-trap 'kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
-until grep -qo 'on http://[^ ]*' "$work/log"; do
-  kill -0 "$server" 2>/dev/null || { cat "$work/log" >&2; exit 1; }
-  sleep 0.2
-done
-base="$(grep -o 'on http://[^ ]*' "$work/log" | head -n 1 | cut -d' ' -f2)/v1"
-name=$(node -e "fetch('$base/models').then(answer => answer.json()).then(({ data }) => console.log(data[0].id))")
+trap 'stop_calm; rm -rf "$work"' EXIT
+prepare_client llm "$version" "llm==$version"
+start_calm "$work/log" ${1:+--model "$1"}
+name=$(first_model)
 
 export LLM_USER_PATH="$work" OPENAI_API_KEY=none
 cat >"$work/extra-openai-models.yaml" <<YAML
-- { model_id: chat, model_name: "$name", api_base: "$base" }
-- { model_id: completion, model_name: "$name", api_base: "$base", completion: true }
+- { model_id: chat, model_name: "$name", api_base: "$base/v1" }
+- { model_id: completion, model_name: "$name", api_base: "$base/v1", completion: true }
 YAML
 
 ask() {

@@ -32,6 +32,8 @@ function install() {
     execFileSync(join(folder, 'bin/pip'), pip, { stdio: 'inherit' });
     writeFileSync(join(folder, 'ready'), '');
   }
+  const ask = `from importlib.metadata import version; print('open-webui', version('open-webui'))`;
+  execFileSync(join(folder, 'bin/python'), ['-c', ask], { stdio: 'inherit' });
   return join(folder, 'bin/open-webui');
 }
 

@@ -9,9 +9,10 @@
 # What is deselected, and why, stands in docs/api.md.
 set -euo pipefail
 
+. "$(dirname "$0")/client-setup.sh"
+
 version=3.54.0
-root=$(cd "$(dirname "$0")/.." && pwd)
-cache="${XDG_CACHE_HOME:-$HOME/.cache}/calm-serve/openai-python-$version"
+cache="$clients/openai-python-$version"
 source="$cache/openai-$version"
 python="$cache/venv/bin/python"
 
@@ -24,18 +25,13 @@ if [ ! -e "$cache/ready" ]; then
   touch "$cache/ready"
 fi
 
+say_version "$python" openai
+
 if [ -z "${TEST_API_BASE_URL:-}" ]; then
   log=$(mktemp)
-  arguments=(--any-model --port 0)
-  [ $# -gt 0 ] && arguments+=(--model "$1")
-  node "$root/bin/calm.js" serve "${arguments[@]}" >"$log" 2>&1 &
-  server=$!
-  trap 'kill "$server" 2>/dev/null || true; rm -f "$log"' EXIT
-  until grep -qo 'on http://[^ ]*' "$log"; do
-    kill -0 "$server" 2>/dev/null || { cat "$log" >&2; exit 1; }
-    sleep 0.2
-  done
-  export TEST_API_BASE_URL="$(grep -o 'on http://[^ ]*' "$log" | head -n 1 | cut -d' ' -f2)/v1"
+  trap 'stop_calm; rm -f "$log"' EXIT
+  start_calm "$log" --any-model ${1:+--model "$1"}
+  export TEST_API_BASE_URL="$base/v1"
 fi
 
 # Chats are not stored, so they cannot be listed, read, changed or deleted later; models cannot be deleted; and the

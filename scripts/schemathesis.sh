@@ -10,30 +10,14 @@
 # PHASES=fuzzing leaves the edge cases out.
 set -euo pipefail
 
+. "$(dirname "$0")/client-setup.sh"
+
 version=4.32.5
-root=$(cd "$(dirname "$0")/.." && pwd)
-venv="${XDG_CACHE_HOME:-$HOME/.cache}/calm-serve/schemathesis-$version"
 work=$(mktemp -d)
-: >"$work/log"
-
-if [ ! -e "$venv/ready" ]; then
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet "schemathesis==$version" openapi-spec-validator
-  touch "$venv/ready"
-fi
-
+trap 'stop_calm; rm -rf "$work"' EXIT
+prepare_client schemathesis "$version" "schemathesis==$version" openapi-spec-validator
 # A short context bounds what a request costs that asks for 2^53 tokens.
-arguments=(--port 0 --device cpu --threads 1 --max-model-len 16 --api-key fuzz)
-[ $# -gt 1 ] && arguments+=(--model "$2")
-node "$root/bin/calm.js" serve "${arguments[@]}" >"$work/log" 2>&1 &
-server=$!
-trap 'kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
-until grep -qo 'on http://[^ ]*' "$work/log"; do
-  kill -0 "$server" 2>/dev/null || { cat "$work/log" >&2; exit 1; }
-  sleep 0.2
-done
-base=$(grep -o 'on http://[^ ]*' "$work/log" | head -n 1 | cut -d' ' -f2)
+start_calm "$work/log" --device cpu --threads 1 --max-model-len 16 --api-key fuzz ${2:+--model "$2"}
 
 read_json() {
   node -e "fetch('$base$1', { headers: { 'x-api-key': 'fuzz' } }).then(answer => answer.json()).then(json => console.log($2))"
