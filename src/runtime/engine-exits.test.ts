@@ -13,6 +13,7 @@ import {
   startEngine,
 } from '../../tests/reference/start-engine.js';
 import { CalmError } from '../errors.js';
+import type { Engine } from './engine.js';
 
 describe('ways out', () => {
   const ways = [
