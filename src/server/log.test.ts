@@ -17,6 +17,7 @@ const summary: RequestSummary = {
     choices: 2,
     promptTokens: 5,
     generatedTokens: 12,
+    longestChoiceTokens: 8,
     chunks: 6,
     draws: 60,
     fallbacks: 1,

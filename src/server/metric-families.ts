@@ -87,6 +87,11 @@ export function declareMetrics(registry: Registry) {
       countBuckets,
     ),
     requestMaxTokens: histogram('vllm:request_params_max_tokens', 'max_tokens of a choice.', countBuckets),
+    longestChoice: histogram(
+      'vllm:request_max_num_generation_tokens',
+      'Generated tokens of the longest choice of a request.',
+      countBuckets,
+    ),
     requestChoices: histogram('vllm:request_params_n', 'Choices of a request.', choiceBuckets),
 
     slots: gauge('calm:slots', 'Choices that can be generated at a time.'),

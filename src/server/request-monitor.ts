@@ -96,7 +96,7 @@ export class RequestMonitor {
       onEnd: outcome => {
         const ending = readEnding(outcome, last, followed?.controller.signal);
         metrics.choiceEnded(ending, request, generatedTokens, last);
-        followed?.record.choiceEnded(ending);
+        followed?.record.choiceEnded(ending, generatedTokens);
         if (followed && ending === 'error') followed.record.error ??= codeOf(outcome);
       },
     };

@@ -34,6 +34,8 @@ export interface GenerationSummary {
   readonly promptTokens: number;
   /** As the model made them; of the last chunk, a stop string may have kept some from the client. */
   readonly generatedTokens: number;
+  /** Tokens of the longest choice that ended. */
+  readonly longestChoiceTokens: number;
   readonly chunks: number;
   readonly draws: number;
   readonly fallbacks: number;
@@ -58,6 +60,7 @@ export class RequestRecord {
   readonly #startedMs: number;
   readonly #counts = { choices: 0, promptTokens: 0, generatedTokens: 0, chunks: 0, draws: 0, fallbacks: 0 };
   readonly #finishReasons: Partial<Record<ChoiceEnding, number>> = {};
+  #longestChoiceTokens = 0;
   #model: string | null = null;
   #queueMs: number | null = null;
   #firstChunkMs: number | null = null;
@@ -87,7 +90,8 @@ export class RequestRecord {
     this.#queueMs = Math.min(this.#queueMs ?? timing.queuedMs, timing.queuedMs);
   }
 
-  choiceEnded(ending: ChoiceEnding): void {
+  choiceEnded(ending: ChoiceEnding, generatedTokens: number): void {
+    this.#longestChoiceTokens = Math.max(this.#longestChoiceTokens, generatedTokens);
     this.#finishReasons[ending] = (this.#finishReasons[ending] ?? 0) + 1;
   }
 
@@ -110,6 +114,7 @@ export class RequestRecord {
     return {
       model,
       ...this.#counts,
+      longestChoiceTokens: this.#longestChoiceTokens,
       queueMs: this.#queueMs,
       firstChunkMs: this.#firstChunkMs,
       finishReasons: { ...this.#finishReasons },

@@ -4,7 +4,7 @@ import type { EngineStats } from '../runtime/engine-metrics.js';
 import type { ChunkEvent, GenerationRequest } from '../runtime/request.js';
 import type { HistogramSeries } from './chunk-histogram.js';
 import { declareMetrics, type MetricFamilies } from './metric-families.js';
-import type { ChoiceEnding, RequestSummary } from './request-record.js';
+import type { ChoiceEnding, GenerationSummary, RequestSummary } from './request-record.js';
 import type { ServedModel } from './served-model.js';
 
 const choiceEndings: readonly ChoiceEnding[] = ['stop', 'length', 'abort', 'error'];
@@ -69,8 +69,9 @@ export class ModelMetrics {
     families.requestMaxTokens.observe(this.#labels, request.maxTokens);
   }
 
-  requestDone(choices: number): void {
+  requestDone({ choices, longestChoiceTokens }: GenerationSummary): void {
     this.#families.requestChoices.observe(this.#labels, choices);
+    this.#families.longestChoice.observe(this.#labels, longestChoiceTokens);
   }
 
   /** Copies the engine's own counters, at each scrape. */
@@ -146,7 +147,7 @@ export class ServerMetrics {
     const handler = route ?? 'none';
     this.#families.httpRequests.inc({ handler, method, status });
     this.#families.httpSeconds.observe({ handler, method }, seconds(totalMs));
-    if (generation) this.#models.get(generation.model)?.metrics.requestDone(generation.choices);
+    if (generation) this.#models.get(generation.model)?.metrics.requestDone(generation);
   }
 
   get contentType(): string {

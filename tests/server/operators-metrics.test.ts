@@ -81,6 +81,8 @@ describe('metrics', () => {
     expect(value('calm:draws_per_chunk_count')).toBe(generatedChunks);
     expect(value('vllm:request_generation_tokens_sum')).toBe(generatedTokens);
     expect(value('vllm:request_params_n_sum')).toBe(5);
+    expect(value('vllm:request_max_num_generation_tokens_sum')).toBe(10 + 10 + 4 * stopChunks);
+    expect(value('vllm:request_max_num_generation_tokens_count')).toBe(3);
     expect(value('http_requests_total{handler="/v1/completions",method="POST",status="200"}')).toBe(3);
   });
 
@@ -158,6 +160,7 @@ describe('the record of a request', () => {
           choices: 4,
           promptTokens: 8,
           generatedTokens: 24,
+          longestChoiceTokens: 6,
           chunks: 8,
           draws: 8,
           fallbacks: 0,
