@@ -80,7 +80,7 @@ export async function* benchAll(options, packages) {
     yield await attempt('bench', basename(model), async () => {
       const load = ['--batch', batch, '--context', context, '--steps', steps, '--device', device];
       const { stdout } = await run([calm, 'bench', '--model', model, ...load, '--json', ...library(file)]);
-      const rows = JSON.parse(stdout).rows.map(
+      const rows = JSON.parse(stdout).runs[0].rows.map(
         row =>
           `batch ${row.batch}: ${row.tokens_per_second.toFixed(0)} tokens/s, ${row.step_ms.toFixed(2)} ms a step`,
       );

@@ -1,10 +1,27 @@
 /** A benchmark's figures as JSON for tools and as a table for people. */
+import { type Comparison, compareModels } from './compare-models.js';
 import { profileText } from './profile.js';
 import type { BenchReport, BenchRow } from './run-bench.js';
 
-/** One JSON object. */
-export function benchJson(report: BenchReport): string {
+/** One JSON object: a run for each model and number of threads, and their ratios. */
+export function benchJson(reports: readonly BenchReport[]): string {
   return JSON.stringify({
+    runs: reports.map(runJson),
+    comparisons: compareModels(reports).map(comparison => ({
+      model: comparison.model,
+      baseline: comparison.baseline,
+      threads: comparison.threads,
+      batch: comparison.batch,
+      temperature: comparison.temperature,
+      num_candidates: comparison.numCandidates,
+      tokens_per_second_ratio: comparison.ratio,
+      roofline_ratio: comparison.rooflineRatio,
+    })),
+  });
+}
+
+function runJson(report: BenchReport) {
+  return {
     model: report.model,
     weight_type: report.weightType,
     threads: report.threads,
@@ -38,13 +55,28 @@ export function benchJson(report: BenchReport): string {
       roofline_bound: row.roofline.bound,
       roofline_share: row.roofline.ms / row.stepMs,
     })),
-  });
+  };
 }
 
 type Column = readonly [title: string, cell: (row: BenchRow) => string];
 
-/** A table with one line a point. */
-export function benchText(report: BenchReport): string {
+/** A table for each model and number of threads, with one line a point, then how the models compare. */
+export function benchText(reports: readonly BenchReport[]): string {
+  const comparisons = compareModels(reports);
+  const compared = comparisons.length > 0 ? [comparisonText(comparisons)] : [];
+  return [...reports.map(runText), ...compared].join('\n\n');
+}
+
+function comparisonText(comparisons: readonly Comparison[]): string {
+  const lines = comparisons.map(
+    ({ model, baseline, threads, batch, temperature, numCandidates, ratio, rooflineRatio }) =>
+      `  ${model} over ${baseline}, ${threads} threads, batch ${batch}, T ${temperature}, N ${numCandidates}: ` +
+      `${ratio.toFixed(2)} (rooflines ${rooflineRatio.toFixed(2)})`,
+  );
+  return ['tokens/s of models over those of the last one:', ...lines].join('\n');
+}
+
+function runText(report: BenchReport): string {
   const { rates } = report;
   const bandwidth = rates.readBytesPerSecond;
   const columns: readonly Column[] = [

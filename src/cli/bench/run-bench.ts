@@ -1,4 +1,4 @@
-/** All points of a benchmark, one after the other in one process, so that their ratios mean something. */
+/** All points of a benchmark in one process, the models of a point one after the other, so that ratios mean something. */
 import { Engine } from '../../runtime/engine.js';
 import { loadModel } from '../../runtime/load-model.js';
 import type { ModelPackage } from '../../runtime/open-package.js';
@@ -12,7 +12,7 @@ import { profileStep, type StepProfile } from './profile.js';
 import { type MachineRates, type Roofline, rooflineOf } from './roofline.js';
 import { stepWeightBytes } from './weight-traffic.js';
 
-export interface BenchOptions extends ModelOptions {
+export interface BenchOptions extends Omit<ModelOptions, 'threads'> {
   readonly batch: readonly number[];
   /** Tokens. */
   readonly context: number;
@@ -42,49 +42,68 @@ export interface BenchReport {
   readonly rows: readonly BenchRow[];
 }
 
-/** Measures; `onProgress` hears a line before every point. */
+/** Measures all packages with the environment's threads; `onProgress` hears a line before every point. */
 export async function runBench(
+  environment: OrtEnvironment,
+  sources: readonly ModelPackage[],
+  options: BenchOptions,
+  onProgress: (line: string) => void,
+): Promise<BenchReport[]> {
+  const { threads } = environment;
+  onProgress(`read bandwidth and arithmetic rates with ${threads} threads`);
+  const rates = await measureRates(environment, sources);
+  const rows = new Map(sources.map(source => [source, [] as BenchRow[]]));
+  for (const { source, point } of pointsOf(sources, options)) {
+    const { batch, temperature, numCandidates } = point;
+    const { name } = source.manifest;
+    onProgress(`${name}: batch ${batch}, temperature ${temperature}, ${numCandidates} candidates`);
+    rows.get(source)?.push(await measureRow(environment, source, options, point, rates(source)));
+  }
+  const reports: BenchReport[] = [];
+  for (const source of sources) {
+    reports.push({
+      model: source.manifest.name,
+      weightType: `${source.manifest.weight_type} weights, ${source.manifest.activation_type} activations`,
+      threads,
+      stepWeightBytes: stepWeightBytes(source.manifest),
+      rates: rates(source),
+      profiles: options.profile ? await profiles(environment, source, options, onProgress) : [],
+      rows: rows.get(source) ?? [],
+    });
+  }
+  return reports;
+}
+
+async function measureRow(
   environment: OrtEnvironment,
   source: ModelPackage,
   options: BenchOptions,
-  onProgress: (line: string) => void,
-): Promise<BenchReport> {
-  onProgress('read bandwidth and arithmetic rates');
-  const rates = await measureRates(environment, source);
-  const weightBytes = stepWeightBytes(source.manifest);
-  const rows: BenchRow[] = [];
-  for (const point of pointsOf(source, options)) {
-    const { batch, temperature, numCandidates } = point;
-    onProgress(`batch ${batch}, temperature ${temperature}, ${numCandidates} candidates`);
-    const { graphs, rate } = await measurePoint(environment, source, options, point);
-    const weightBytesPerSecond = weightBytes / (rate.stepMs / 1000);
-    const contextSteps = Math.ceil(point.contextTokens / source.manifest.chunk_size) + point.steps / 2;
-    const roofline = rooflineOf(source.manifest, rates, { batch, contextSteps, draws: rate.drawsPerStep });
-    rows.push({ ...point, ...rate, graphs, weightBytesPerSecond, roofline });
-  }
-  return {
-    model: source.manifest.name,
-    weightType: `${source.manifest.weight_type} weights, ${source.manifest.activation_type} activations`,
-    threads: environment.threads,
-    stepWeightBytes: weightBytes,
-    rates,
-    profiles: options.profile ? await profiles(environment, source, options, onProgress) : [],
-    rows,
-  };
+  point: BenchPoint,
+  rates: MachineRates,
+): Promise<BenchRow> {
+  const { graphs, rate } = await measurePoint(environment, source, options, point);
+  const weightBytesPerSecond = stepWeightBytes(source.manifest) / (rate.stepMs / 1000);
+  const contextSteps = Math.ceil(point.contextTokens / source.manifest.chunk_size) + point.steps / 2;
+  const cost = { batch: point.batch, contextSteps, draws: rate.drawsPerStep };
+  const roofline = rooflineOf(source.manifest, rates, cost);
+  return { ...point, ...rate, graphs, weightBytesPerSecond, roofline };
 }
 
-async function measureRates(environment: OrtEnvironment, source: ModelPackage): Promise<MachineRates> {
-  const { weight_type: weightType } = source.manifest;
-  const isQuantized = weightType === 'int8' || weightType === 'int4';
+/** What the machine can do for each package: all are held against one measurement. */
+async function measureRates(
+  environment: OrtEnvironment,
+  sources: readonly ModelPackage[],
+): Promise<(source: ModelPackage) => MachineRates> {
+  const isQuantized = ({ manifest }: ModelPackage): boolean =>
+    manifest.weight_type === 'int8' || manifest.weight_type === 'int4';
   const readBytesPerSecond = await measureReadBandwidth({ threads: environment.threads });
-  const attentionFlopsPerSecond = await measureArithmeticRate(environment, 'float32');
-  return {
+  const float = await measureArithmeticRate(environment, 'float32');
+  const integer = sources.some(isQuantized) ? await measureArithmeticRate(environment, 'int8') : float;
+  return source => ({
     readBytesPerSecond,
-    attentionFlopsPerSecond,
-    productFlopsPerSecond: isQuantized
-      ? await measureArithmeticRate(environment, 'int8')
-      : attentionFlopsPerSecond,
-  };
+    attentionFlopsPerSecond: float,
+    productFlopsPerSecond: isQuantized(source) ? integer : float,
+  });
 }
 
 async function profiles(
@@ -104,19 +123,21 @@ async function profiles(
   return measured;
 }
 
-function pointsOf(source: ModelPackage, options: BenchOptions): BenchPoint[] {
-  const { context: contextTokens, steps } = options;
-  // A token model draws one token a step whatever the number of candidates.
-  const candidates = source.manifest.kind === 'calm' ? options.numCandidates : [1];
-  return options.batch.flatMap(batch =>
-    options.temperature.flatMap(temperature =>
-      (temperature === 1 ? [1] : candidates).map(numCandidates => ({
-        batch,
-        contextTokens,
-        steps,
-        temperature,
-        numCandidates,
-      })),
+function pointsOf(
+  sources: readonly ModelPackage[],
+  { context: contextTokens, steps, batch: batches, temperature: temperatures, numCandidates }: BenchOptions,
+): { readonly source: ModelPackage; readonly point: BenchPoint }[] {
+  // A token model draws one token a step whatever the number of candidates, and at T = 1 so does a CALM.
+  const countsOf = (source: ModelPackage, temperature: number): readonly number[] =>
+    source.manifest.kind === 'calm' && temperature !== 1 ? numCandidates : [1];
+  return batches.flatMap(batch =>
+    temperatures.flatMap(temperature =>
+      sources.flatMap(source =>
+        countsOf(source, temperature).map(count => ({
+          source,
+          point: { batch, contextTokens, steps, temperature, numCandidates: count },
+        })),
+      ),
     ),
   );
 }
