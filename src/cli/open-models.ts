@@ -8,11 +8,10 @@ import { OrtEnvironment } from '../runtime/ort/environment.js';
 import { OrtLibrary } from '../runtime/ort/library.js';
 import type { LoadingModel } from '../server/loading-app.js';
 import type { ServedModel } from '../server/served-model.js';
-import { type ChatTemplate, openChatTemplate } from '../tokenizer/chat-template.js';
-import { openPlainChatTemplate } from '../tokenizer/chat-template-plain.js';
 import { type Encoding, openEncoding } from '../tokenizer/encoding.js';
 import { modelsFolder } from './default-models.js';
 import type { ModelOptions } from './model-options.js';
+import { readChatTemplate } from './read-chat-template.js';
 
 export interface OpenOptions extends ModelOptions {
   /** Requests that may wait for a slot; the engine's default where it is left out. */
@@ -23,6 +22,8 @@ export interface OpenOptions extends ModelOptions {
   readonly drawsPerStep?: number | undefined;
   /** Candidates for one chunk after which the exact sampler gives up; the runtime's default where it is left out. */
   readonly exactDrawLimit?: number | undefined;
+  /** File with a chat template that replaces those of the tokenizers. */
+  readonly chatTemplate?: string | undefined;
   /** Is told in one sentence what a user should know, such as that a device could not be used. */
   readonly onNote?: (note: string) => void;
 }
@@ -156,7 +157,7 @@ function openModel(
 ): OpenModel {
   const { manifest } = source;
   const encoding = readEncoding(source);
-  const chatTemplate = readChatTemplate(manifest);
+  const chatTemplate = readChatTemplate(manifest, options.chatTemplate);
   if (note !== null) options.onNote?.(note);
   const maxWaiting = options.maxWaiting ?? defaultMaxWaiting;
   const prefixCacheBytes = options.prefixCacheMemory ?? 0;
@@ -196,19 +197,6 @@ function readEncoding(source: ModelPackage): Encoding | null {
     ranks: readFileSync(packageFile(source, tokenizer.file)),
     pattern: tokenizer.pattern,
     specialTokens: tokenizer.special_tokens,
-  });
-}
-
-function readChatTemplate({ tokenizer, bos_token_id, eos_token_ids }: Manifest): ChatTemplate {
-  if (!tokenizer?.chat_template) return openPlainChatTemplate();
-  const specialTokens = tokenizer.special_tokens;
-  const textOf = (id: number | undefined): string =>
-    Object.keys(specialTokens).find(text => specialTokens[text] === id) ?? '';
-  return openChatTemplate({
-    template: tokenizer.chat_template,
-    specialTokens,
-    bosToken: textOf(bos_token_id),
-    eosToken: textOf(eos_token_ids[0]),
   });
 }
 

@@ -89,6 +89,13 @@ export const serveSettingsSchema = z.object({
     isList: true,
   }),
   anyModel: toggle('models', 'answer requests for unknown models with the first one, instead of 404'),
+  chatTemplate: setting(z.string().min(1).optional(), {
+    group: 'models',
+    value: '<file>',
+    about: "Jinja chat template that replaces the models' own",
+    mustBe: 'the path of a file',
+    defaultText: "the tokenizer's own, else the plain one",
+  }),
   ...modelSettingsSchema.shape,
   host: setting(z.string().min(1).default('127.0.0.1'), {
     group: 'network',
