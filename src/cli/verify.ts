@@ -15,6 +15,11 @@ interface VerifyOptions extends Pick<ModelOptions, 'device' | 'ortLibrary'> {
   readonly json?: true;
 }
 
+const examples = `
+Examples:
+  calm verify stories-k2 --golden models/stories-k2/golden.safetensors
+  calm verify ./calm-m-fp16 --golden golden.safetensors --device cuda --json`;
+
 /** Adds the sub-command to the program. */
 export function registerVerify(program: Command): void {
   const command = program
@@ -26,14 +31,14 @@ export function registerVerify(program: Command): void {
     .requiredOption('--golden <file>', 'recorded outputs, a golden.safetensors file')
     .option('--json', 'print the checks as one JSON object');
   // The recorded outputs are a CPU's: whoever wants another device compared with them says so.
-  addModelOptions(command, ['device', 'ortLibrary'], { device: 'cpu' }).action(
-    async (name: string, options: VerifyOptions) => {
+  addModelOptions(command, ['device', 'ortLibrary'], { device: 'cpu' })
+    .addHelpText('after', examples)
+    .action(async (name: string, options: VerifyOptions) => {
       const checks = await runChecks(name, options);
       const ok = checks.every(check => check.ok);
       console.log(options.json ? JSON.stringify({ ok, checks: checks.map(toJson) }) : table(checks));
       if (!ok) process.exitCode = 1;
-    },
-  );
+    });
 }
 
 async function runChecks(name: string, options: VerifyOptions): Promise<Check[]> {

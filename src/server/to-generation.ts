@@ -12,6 +12,7 @@ import type { CompletionBody } from './completion-schema.js';
 import type { GenerationFields } from './generation-fields.js';
 import { checkVocabulary, readPrompts, type UnseededPrompt } from './read-prompts.js';
 import { refuseLogprobs } from './refuse-logprobs.js';
+import { requestDefaults } from './request-defaults.js';
 import { foldSeed, randomSeed } from './seed.js';
 import type { ServedModel } from './served-model.js';
 import { checkSomethingIsLeft, readTokenControls } from './token-controls.js';
@@ -56,10 +57,6 @@ export interface Generation {
 /** What one event of a stream holds. */
 export type Granularity = 'chunk' | 'token';
 
-const openAiMaxTokens = 16;
-const openAiTemperature = 1;
-/** The paper's N. */
-const defaultNumCandidates = 200;
 /** Two calls at temperature 0 agree, seed or not. */
 const greedySeed = 0;
 
@@ -71,7 +68,7 @@ const greedySeed = 0;
  */
 export function toGeneration(body: CompletionBody, model: ServedModel): Generation {
   refuseLogprobs(body, model);
-  const maxTokens = body.max_tokens ?? model.defaults.max_tokens ?? openAiMaxTokens;
+  const maxTokens = body.max_tokens ?? requestDefaults(model).maxTokens;
   const logprobs = model.kind === 'token' ? (body.logprobs ?? null) : null;
   return buildGeneration(body, model, {
     prompts: readPrompts(body, model),
@@ -124,7 +121,7 @@ export function buildGeneration(
       `\`min_tokens\` must not exceed \`max_tokens\` (${maxTokens}). Given: ${minTokens}.`,
     );
   }
-  const temperature = fields.temperature ?? defaults.temperature ?? openAiTemperature;
+  const temperature = fields.temperature ?? requestDefaults(model).temperature;
   checkChoiceCount(prompts.length, fields.n ?? 1, candidateCount, model);
   const endIds = fields.ignore_eos ? [] : [...model.endTokenIds, ...endTokenIds];
   const stopTokenIds = [...new Set([...endIds, ...readStopTokenIds(fields, model)])];
@@ -141,7 +138,7 @@ export function buildGeneration(
     maxTokens,
     minTokens,
     temperature,
-    numCandidates: fields.num_candidates ?? defaults.num_candidates ?? defaultNumCandidates,
+    numCandidates: fields.num_candidates ?? requestDefaults(model).numCandidates,
     greedyError: fields.greedy_error ?? 0,
     sampler: fields.sampler ?? DEFAULT_SAMPLER,
     temperatureLaw: fields.temperature_law ?? defaults.temperature_law ?? DEFAULT_TEMPERATURE_LAW,
