@@ -59,7 +59,10 @@ export class DrawRounds {
   async run(batch: readonly DrawingRow[], clock: DrawClock): Promise<void> {
     const openRows = batch.filter(({ decision }) => decision.missing > 0).length;
     if (openRows === 0) return;
-    const shares = new DrawShares(this.#budget.total(openRows), batch.length);
+    const allDraw = batch.every(
+      ({ row, decision }) => decision.missing > 0 && row.sampling.temperature !== 1,
+    );
+    const shares = new DrawShares(this.#budget.total(openRows, allDraw), batch.length);
     for (;;) {
       const grants = shares.grant(batch.map(({ decision }) => decision.missing));
       const parts = grants.flatMap((count, row) =>

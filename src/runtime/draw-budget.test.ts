@@ -72,4 +72,15 @@ describe('the candidates of a step', () => {
     for (let i = 0; i < 200; i += 1) budget.decodeTook(1e6);
     expect(budget.total(1)).toBe(4096);
   });
+
+  test.each([
+    { decodeMs: 1, usual: 80, allDraw: 320 },
+    { decodeMs: 20, usual: 1600, allDraw: 2500 },
+    { decodeMs: 40, usual: 3200, allDraw: 3200 },
+  ])('take longer where every row draws, up to a quarter of a second: $decodeMs ms a decode', point => {
+    const budget = new DrawBudget();
+    budget.decodeTook(point.decodeMs);
+    budget.drawTook(10, 100);
+    expect([budget.total(1), budget.total(1, true)]).toEqual([point.usual, point.allDraw]);
+  });
 });

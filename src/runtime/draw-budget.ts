@@ -35,8 +35,18 @@ export class DrawShares {
   }
 }
 
-/** A step draws at most this many times as long as a decode call takes: others keep 1 / (1 + 8) of their pace. */
+/**
+ * A step draws at most this many times as long as a decode call takes: rows that take one candidate a chunk keep
+ * 1 / (1 + 8) of their pace.
+ */
 const DRAW_TIME_PER_DECODE = 8;
+/**
+ * Where every row draws, none is held up by much: a chunk takes all of them longer than this, and a decode call for the few
+ * that are ready costs as much as one for all, so the fewer calls the better: 1 / (1 + 32) of the time.
+ */
+const DRAW_TIME_WHERE_ALL_DRAW = 32;
+/** But a request that waits for its turn waits for no longer than this, unless eight decodes take longer. */
+const LONGEST_DRAW_MS = 250;
 /** Fewer are not worth a native call. */
 const SMALLEST_TOTAL = 32;
 const LARGEST_TOTAL = 4096;
@@ -44,8 +54,8 @@ const LARGEST_TOTAL = 4096;
 const NEWEST = 0.1;
 
 /**
- * The number of candidates of a step: a fixed one, or as many as take eight times as long as a decode call, by the
- * times of the calls so far. It never changes what is chosen, only when.
+ * The number of candidates of a step: a fixed one, or as many as take eight times as long as a decode call (32 times where
+ * no row is done with one candidate), by the times of the calls so far. It never changes what is chosen, only when.
  */
 export class DrawBudget {
   readonly #fixed: number | undefined;
@@ -56,9 +66,9 @@ export class DrawBudget {
     this.#fixed = fixed;
   }
 
-  /** Candidates for the next step, at least one for each open row. */
-  total(openRows: number): number {
-    return Math.max(this.#fixed ?? this.#measured(), openRows);
+  /** Candidates for the next step, at least one for each open row. `allDraw`: no row is done with one candidate. */
+  total(openRows: number, allDraw = false): number {
+    return Math.max(this.#fixed ?? this.#measured(allDraw), openRows);
   }
 
   decodeTook(ms: number): void {
@@ -69,9 +79,11 @@ export class DrawBudget {
     this.#candidateMs = runningMean(this.#candidateMs, ms / candidates);
   }
 
-  #measured(): number {
+  #measured(allDraw: boolean): number {
     if (!this.#decodeMs || !this.#candidateMs) return SMALLEST_TOTAL;
-    const total = Math.floor((DRAW_TIME_PER_DECODE * this.#decodeMs) / this.#candidateMs);
+    const usualMs = DRAW_TIME_PER_DECODE * this.#decodeMs;
+    const longMs = Math.min(DRAW_TIME_WHERE_ALL_DRAW * this.#decodeMs, LONGEST_DRAW_MS);
+    const total = Math.floor((allDraw ? Math.max(usualMs, longMs) : usualMs) / this.#candidateMs);
     return Math.min(LARGEST_TOTAL, Math.max(SMALLEST_TOTAL, total));
   }
 }
