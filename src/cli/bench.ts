@@ -35,7 +35,7 @@ export function registerBench(program: Command): void {
       'Measure the engine without HTTP: tokens/s, milliseconds by part, share of the read bandwidth.',
     )
     .requiredOption(
-      '--model <package>',
+      '-m, --model <package>',
       'package folder, or the name of a model that comes with calm-serve; may be repeated, also to compare weight types',
       collect,
     )

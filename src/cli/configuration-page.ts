@@ -38,9 +38,9 @@ export function writeConfigurationPage(): string {
 function writeSection(group: string, settings: readonly Setting[]): string {
   const title = group.charAt(0).toUpperCase() + group.slice(1);
   const rows = settings.map(setting => {
-    const { flag, value, variable, about } = setting;
+    const { short, flag, value, variable, about } = setting;
     const cells = [
-      `\`${value === null ? flag : `${flag} ${value}`}\``,
+      `${short === undefined ? '' : `\`${short}\`, `}\`${value === null ? flag : `${flag} ${value}`}\``,
       `\`${variable}\``,
       defaultOf(setting),
       about,

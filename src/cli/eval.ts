@@ -27,7 +27,7 @@ export function registerEval(program: Command): void {
       'Measure a model on text: BrierLM with its standard error, autoencoder accuracy, FLOPs a token.',
     )
     .option(
-      '--model <package>',
+      '-m, --model <package>',
       'package folder, or the name of a model that comes with calm-serve; several are compared with the first',
       collect,
     )

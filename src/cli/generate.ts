@@ -20,7 +20,7 @@ export function registerGenerate(program: Command): void {
     .command('generate')
     .description('Print one completion of a prompt.')
     .option(
-      '--model <package>',
+      '-m, --model <package>',
       'folder of a model package, or name of one that comes with calm-serve (default: the first of models/default.json)',
     )
     .option('--prompt <text>', 'text to continue; without it a new document begins')

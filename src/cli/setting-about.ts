@@ -8,6 +8,8 @@ export interface SettingAbout {
   /** The value's name in help; null for a switch. */
   readonly value: string | null;
   readonly about: string;
+  /** A flag of one letter, beside the long one. */
+  readonly short?: string;
   /** Completes the sentence "... must be". */
   readonly mustBe: string;
   /** In words, where no value says it. */

@@ -20,8 +20,9 @@ export function addServeOptions(command: Command): Command {
 }
 
 /** A setting's flag, value and choices as an option. */
-export function toOption({ flag, value, schema }: Setting, about: string): Option {
-  const option = new Option(value === null ? flag : `${flag} ${value}`, about);
+export function toOption({ short, flag, value, schema }: Setting, about: string): Option {
+  const flags = short === undefined ? flag : `${short}, ${flag}`;
+  const option = new Option(value === null ? flags : `${flags} ${value}`, about);
   const choices = schema instanceof z.ZodDefault && schema.unwrap();
   return choices instanceof z.ZodEnum ? option.choices(choices.options.map(String)) : option;
 }

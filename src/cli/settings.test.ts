@@ -50,6 +50,7 @@ describe('settings', () => {
       maxBodySize: 4 * 2 ** 20,
     });
     expect(read([]).model).toBeUndefined();
+    expect(read(['-m', 'a', '--model', 'b']).model).toEqual(['a', 'b']);
   });
 
   it('come from a flag before the environment, and from there before a file', () => {

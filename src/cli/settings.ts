@@ -65,6 +65,7 @@ export const serveSettingsSchema = z.object({
   model: setting(namesSetting().optional(), {
     group: 'models',
     value: '<package>',
+    short: '-m',
     about:
       'folder of a model package, or name of one that comes with calm-serve; may be repeated, and the first answers ' +
       'requests that name no model',

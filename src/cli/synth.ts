@@ -17,6 +17,11 @@ interface SynthCommandOptions {
   readonly json?: true;
 }
 
+const examples = `
+Examples:
+  calm synth calm-m --out models/calm-m-random --weights int8
+  calm synth transformer-s --out models/transformer-s-random`;
+
 /** Adds the sub-command to the program. */
 export function registerSynth(program: Command): void {
   const command = program
@@ -31,6 +36,7 @@ export function registerSynth(program: Command): void {
     .addOption(headStepsOption())
     .option('--force', 'replace an existing package folder')
     .option('--json', 'print the report as one JSON object')
+    .addHelpText('after', examples)
     .action((shape: SynthShape, options: SynthCommandOptions) => {
       const { weights, out, head, headSteps, force = false } = options;
       const activations = activationType(options);
