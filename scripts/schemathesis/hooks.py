@@ -17,7 +17,7 @@ MOST_PROMPTS = 4
 MODELS = os.environ["CALM_SERVED_MODELS"].split(",")
 
 #: Codes with which a body is refused that holds to the schema: what is asked for is not what the model can do.
-REFUSALS = {"context_length_exceeded", "unsupported_parameter", "model_not_found"}
+REFUSALS = {"context_length_exceeded", "unsupported_parameter", "model_not_found", "sampler_limit"}
 #: Sentences of `invalid_value` for what no schema says: they depend on the model, on two fields together, or on a
 #: limit that doubles cannot express.
 MODEL_DEPENDENT = (

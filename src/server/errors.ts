@@ -34,6 +34,8 @@ const wireForms: Record<ErrorCode, WireForm> = {
   invalid_request: invalidRequest(400, 'invalid_value'),
   context_length_exceeded: invalidRequest(400, 'context_length_exceeded'),
   unsupported: invalidRequest(400, 'unsupported_parameter'),
+  // The same request would end in the same way: a 5xx would make clients send it again.
+  sampler_limit: invalidRequest(400, 'sampler_limit'),
   not_found: invalidRequest(404, 'not_found'),
   model_not_found: invalidRequest(404, 'model_not_found'),
   method_not_allowed: invalidRequest(405, 'method_not_allowed'),
@@ -47,7 +49,6 @@ const wireForms: Record<ErrorCode, WireForm> = {
   request_timeout: serverError(408, 'request_timeout'),
   client_too_slow: serverError(408, 'client_too_slow'),
   device_unavailable: serverError(503, 'device_unavailable'),
-  sampler_limit: serverError(500, 'sampler_limit'),
   native: serverError(500, 'native_error'),
   bad_usage: serverError(500, null),
   bad_checkpoint: serverError(500, null),

@@ -162,8 +162,9 @@ describe('prompt_alignment', () => {
   it('ends with a sentence where the model never writes what is given', async () => {
     const { status, answer } = await ask({ prompt: [5, 6, 7, 8, RARE], prompt_alignment: 'condition' });
     expect([status, answer.error]).toEqual([
-      500,
+      400,
       expect.objectContaining({
+        type: 'invalid_request_error',
         code: 'sampler_limit',
         param: 'prompt_alignment',
         message: expect.stringMatching(/^None of 4096 candidates .* use `prompt_alignment` "bos"\.$/),
@@ -242,7 +243,7 @@ describe('sampler and temperature_law', () => {
   it('exact ends a request that cannot be decided with a sentence, and the server goes on', async () => {
     // Random weights: no two of a chunk's candidates ever agree a hundred times in a row.
     const { status, answer } = await ask({ temperature: 0.01, sampler: 'exact', max_tokens: 4 });
-    expect(status).toBe(500);
+    expect(status).toBe(400);
     expect(answer.error?.message).toMatch(/^`sampler` "exact" drew 333 candidates .* Use "auto"/);
     expect((await ask({})).status).toBe(200);
   });
