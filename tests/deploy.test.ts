@@ -110,3 +110,30 @@ it('what the Dockerfile copies from the checkout reaches its builder', () => {
   expect([...new Set(copied)].toSorted()).toEqual(sent.toSorted());
   expect(copied.filter(name => !existsSync(join(root, name)))).toEqual([]);
 });
+
+it('what the compose file mounts from the checkout is there, and Grafana starts with the dashboard', () => {
+  const compose = read('deploy/compose.yaml');
+  const mounts = [...compose.matchAll(/^ +- (\.[^:\s]*):(\/[^:\s]+)(?::ro)?$/gm)].map(([, from, to]) => ({
+    from: join('deploy', from!),
+    to: to!,
+  }));
+  expect(mounts.map(({ from }) => from)).toEqual([
+    'deploy/prometheus',
+    'deploy/grafana/provisioning',
+    'deploy/grafana/dashboards',
+  ]);
+  /** The file of the checkout that a path inside a container means. */
+  const onDisk = (path: string): string => {
+    const mount = mounts.find(({ to }) => path.startsWith(to));
+    return join(root, mount?.from ?? 'not mounted', path.slice(mount?.to.length ?? 0));
+  };
+  const home = /GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH: (\S+)/.exec(compose)?.[1] ?? '';
+  const provider = /path: (\S+)/.exec(read('deploy/grafana/provisioning/dashboards/calm-serve.yaml'))?.[1];
+  const rules = /rule_files:\n +- (\S+)/.exec(read('deploy/prometheus/prometheus.yml'))?.[1];
+  for (const path of [home, provider ?? '', `/etc/prometheus/${rules}`, '/etc/prometheus/prometheus.yml']) {
+    expect([path, existsSync(onDisk(path))]).toEqual([path, true]);
+  }
+  const targets = /targets: \["(\w[\w-]*):(\d+)"\]/.exec(read('deploy/prometheus/prometheus.yml'));
+  expect(compose).toContain(`\n  ${targets?.[1]}:\n`);
+  expect(read('Dockerfile')).toContain(`CALM_PORT=${targets?.[2]}`);
+});
