@@ -25,10 +25,11 @@ export class ChunkRelay implements AsyncIterableIterator<ChunkEvent> {
     void this.#pump();
   }
 
-  async next(): Promise<IteratorResult<ChunkEvent, undefined>> {
-    const result = await this.#kept.next();
-    if (!result.done && !this.#hasLeft) this.#changeUnread(-1);
-    return result;
+  next(): Promise<IteratorResult<ChunkEvent, undefined>> {
+    return this.#kept.next().then(result => {
+      if (!result.done && !this.#hasLeft) this.#changeUnread(-1);
+      return result;
+    });
   }
 
   /** Not awaited at the source: the reader has left, whatever the engine does now. */

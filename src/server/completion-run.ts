@@ -119,23 +119,43 @@ function startChoice(
   if (request.maxTokens === 0) return emptyChoice(index, echoText);
   const chunks = model.engine.submit(request, signal);
   if (maxTokens === 0) return scoredPrompt(chunks, index, echoText);
-  const parts = granularity === 'token' ? splitChunks(chunks) : wholeChunks(chunks);
-  return readChoice(parts, index, echoText, createChoiceText(model.encoding, stops, includeStopString));
+  const split = granularity === 'token' ? splitChunk : wholeChunk;
+  return readChoice(
+    chunks,
+    split,
+    index,
+    echoText,
+    createChoiceText(model.encoding, stops, includeStopString),
+  );
 }
 
 /** Whoever leaves the stream, or whatever choice fails, takes the other choices along. */
-async function* endTogether<Item>(
-  stream: AsyncIterable<Item>,
+function endTogether<Item>(
+  stream: ReturnType<typeof interleave<Item>>,
   controller: AbortController,
-): AsyncGenerator<Item, void> {
-  try {
-    yield* stream;
-  } catch (error) {
+): AsyncIterableIterator<Item> {
+  const pass = (result: IteratorResult<Item>): IteratorResult<Item> => {
+    if (result.done) controller.abort();
+    return result;
+  };
+  const fail = (error: unknown): never => {
     // An aborted engine request says only that it was aborted; the controller knows why.
-    throw controller.signal.aborted ? controller.signal.reason : error;
-  } finally {
+    const reason = controller.signal.aborted ? controller.signal.reason : error;
     controller.abort();
-  }
+    throw reason;
+  };
+  return {
+    next: () => stream.next().then(pass, fail),
+    return() {
+      // Before the abort: a choice that a reader leaves was not given up.
+      const left = stream.return();
+      controller.abort();
+      return left;
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }
 
 /** `max_tokens: 0` asks for nothing, or with `echo` for the prompt. */
@@ -162,23 +182,19 @@ interface ChunkPart {
   readonly isFirst: boolean;
 }
 
-async function* wholeChunks(chunks: AsyncIterable<ChunkEvent>): AsyncGenerator<ChunkPart, void> {
-  for await (const event of chunks) yield { event, isFirst: true };
+function wholeChunk(event: ChunkEvent): ChunkPart[] {
+  return [{ event, isFirst: true }];
 }
 
 /** Each token as if it were a chunk; what ended the choice stands with the last one. */
-async function* splitChunks(chunks: AsyncIterable<ChunkEvent>): AsyncGenerator<ChunkPart, void> {
-  for await (const chunk of chunks) {
-    const { stopTokenId: _, ...going } = chunk;
-    const lastIndex = Math.max(0, chunk.tokens.length - 1);
-    for (let index = 0; index < lastIndex; index += 1) {
-      yield {
-        event: { ...going, ...takeTokens(chunk, index, index + 1), finishReason: null },
-        isFirst: index === 0,
-      };
-    }
-    yield { event: { ...chunk, ...takeTokens(chunk, lastIndex) }, isFirst: lastIndex === 0 };
-  }
+function splitChunk(chunk: ChunkEvent): ChunkPart[] {
+  const { stopTokenId: _, ...going } = chunk;
+  const lastIndex = Math.max(0, chunk.tokens.length - 1);
+  const before = Array.from({ length: lastIndex }, (_, index) => ({
+    event: { ...going, ...takeTokens(chunk, index, index + 1), finishReason: null },
+    isFirst: index === 0,
+  }));
+  return [...before, { event: { ...chunk, ...takeTokens(chunk, lastIndex) }, isFirst: lastIndex === 0 }];
 }
 
 function takeTokens({ tokens, logprobs }: ChunkEvent, start: number, end?: number) {
@@ -186,7 +202,8 @@ function takeTokens({ tokens, logprobs }: ChunkEvent, start: number, end?: numbe
 }
 
 async function* readChoice(
-  parts: AsyncIterable<ChunkPart>,
+  chunks: AsyncIterable<ChunkEvent>,
+  split: (event: ChunkEvent) => readonly ChunkPart[],
   index: number,
   echoText: string,
   choiceText: ChoiceText,
@@ -194,20 +211,22 @@ async function* readChoice(
   let front = echoText;
   /** Of tokens whose text is not let out yet. */
   const held: TokenLogprobs[] = [];
-  for await (const { event, isFirst } of parts) {
-    const delta = readChunk(event, choiceText);
-    held.push(...(event.logprobs ?? []));
-    yield {
-      ...delta,
-      index,
-      text: front + delta.text,
-      chunk: isFirst ? event : null,
-      ...(event.logprobs ? { logprobs: held.splice(0, scoredTokens(delta)) } : {}),
-      ...(event.promptLogprobs ? { promptLogprobs: event.promptLogprobs } : {}),
-    };
-    front = '';
-    // Leaving the loop tells the engine that a stop string ended the choice.
-    if (delta.finishReason) return;
+  for await (const chunk of chunks) {
+    for (const { event, isFirst } of split(chunk)) {
+      const delta = readChunk(event, choiceText);
+      if (event.logprobs) held.push(...event.logprobs);
+      yield {
+        ...delta,
+        index,
+        text: front + delta.text,
+        chunk: isFirst ? event : null,
+        ...(event.logprobs ? { logprobs: held.splice(0, scoredTokens(delta)) } : {}),
+        ...(event.promptLogprobs ? { promptLogprobs: event.promptLogprobs } : {}),
+      };
+      front = '';
+      // Leaving the loop tells the engine that a stop string ended the choice.
+      if (delta.finishReason) return;
+    }
   }
   throw new CalmError('internal', 'The engine ended a choice without saying why.');
 }

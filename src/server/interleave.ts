@@ -3,8 +3,36 @@
  * only after the last one was taken, so a reader that stops reading stops all sources. Leaving the loop, or a
  * source that fails, closes every source.
  */
-export async function* interleave<Item>(sources: readonly AsyncIterable<Item>[]): AsyncGenerator<Item, void> {
+export function interleave<Item>(
+  sources: readonly AsyncIterable<Item>[],
+): Required<AsyncIterator<Item>> & AsyncIterable<Item> {
   const iterators = sources.map(source => source[Symbol.asyncIterator]());
+  const [only] = iterators;
+  return iterators.length === 1 && only ? passOn(only) : mergeArrivals(iterators);
+}
+
+/** Most requests have one choice, and every turn of a generator costs several promises. */
+function passOn<Item>(source: AsyncIterator<Item>): ReturnType<typeof interleave<Item>> {
+  const close = (): void => {
+    source.return?.().catch(() => {});
+  };
+  return {
+    next: () => source.next(),
+    return: async () => {
+      close();
+      return { done: true, value: undefined };
+    },
+    throw: async error => {
+      close();
+      throw error;
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+async function* mergeArrivals<Item>(iterators: readonly AsyncIterator<Item>[]): AsyncGenerator<Item, void> {
   const arrived: Arrival<Item>[] = [];
   let wake = (): void => {};
   const ask = (iterator: AsyncIterator<Item>): void => {

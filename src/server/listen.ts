@@ -14,6 +14,7 @@ import { createApp } from './app.js';
 import { describeError } from './errors.js';
 import type { Lifecycle } from './lifecycle.js';
 import { createLoadingApp, type LoadingContext } from './loading-app.js';
+import { OneWriteResponse } from './one-write-response.js';
 import type { ServerContext } from './server-context.js';
 import { dropStalledReaders } from './stalled-readers.js';
 import { UnusedConnections } from './unused-connections.js';
@@ -114,6 +115,7 @@ function openServer(listener: RequestListener, options: SocketTimeouts): Server 
   const { keepAliveTimeoutMs, headersTimeoutMs, receiveTimeoutMs, stalledReaderTimeoutMs } = timeouts;
   const server = createServer(
     {
+      ServerResponse: OneWriteResponse,
       keepAliveTimeout: keepAliveTimeoutMs,
       headersTimeout: Math.min(headersTimeoutMs, receiveTimeoutMs),
       requestTimeout: receiveTimeoutMs,
