@@ -1,45 +1,83 @@
 /**
- * What the server adds to the engine: CPU time for each generated chunk, of the engine alone in this process and of
- * `calm serve` with as many streaming clients, with one native thread each. Prints Markdown.
+ * What is left of the engine's speed behind HTTP: chunks a second of `calm serve` with streaming clients over those of
+ * the same engine in a process of its own, the two in turns. Prints Markdown.
  *
  *   npm run build && node scripts/measure-server.js --model stories-k2 --streams 1,32
+ *   npm run build && node scripts/measure-server.js --model ./calm-m --context 128 --chunks 64 --rounds 3
  *
- * CPU time, as other work on the machine disturbs it little. On an idle machine with a core to spare the rate through
- * the server over that of the engine is at least the ratio that is printed: what the server adds may run beside the
- * native step. The client's own work is in neither figure.
+ * Timed is the window in which all streams decode, as `calm bench` does (scripts/measure-server/steady-window.js); the
+ * rate of whole rounds, with requests, prompts and the batch's filling and emptying, stands beside it. The client is on
+ * the same machine and shares its cores: the table says how much of one it took. `CPU` is the engine's processor time a
+ * chunk over the server's, in the same window: what the ratio would be if the client ran elsewhere and nothing of the
+ * server ran beside the native step. Whoever uses the machine meanwhile disturbs the rates much and CPU times little.
  */
-import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import http from 'node:http';
-import { createInterface } from 'node:readline';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { openModels } from '../dist/cli/open-models.js';
+import { promptOf, startServer } from './measure-server/serve.js';
+import { cpuMsOf, SteadyWindow } from './measure-server/steady-window.js';
+import { stream } from './measure-server/stream-client.js';
 
 const { values: options } = parseArgs({
   options: {
     model: { type: 'string', default: 'stories-k2' },
     streams: { type: 'string', default: '1,32' },
-    tokens: { type: 'string', default: '256' },
-    rounds: { type: 'string', default: '6' },
-    /** Options of Node for the server, such as --cpu-prof. */
+    /** Tokens of each prompt. */
+    context: { type: 'string', default: '16' },
+    /** Chunks of each text. */
+    chunks: { type: 'string', default: '128' },
+    rounds: { type: 'string', default: '5' },
+    threads: { type: 'string', default: '2' },
+    /** Options of Node for the server, such as --node-options='--cpu-prof --cpu-prof-dir=profiles'. */
     'node-options': { type: 'string' },
   },
 });
-const tokens = Number(options.tokens);
-const rounds = Number(options.rounds);
-const program = fileURLToPath(new URL('../bin/calm.js', import.meta.url));
-const prompt = 'Once upon a time, there was a little';
+const [chunks, rounds, threads] = [options.chunks, options.rounds, options.threads].map(Number);
+const fileAt = path => fileURLToPath(new URL(path, import.meta.url));
 
-function cpuMs() {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
+async function startEngine() {
+  const settings = JSON.stringify({ model: options.model, threads, chunks });
+  const child = fork(fileAt('./measure-server/engine-alone.js'), [settings]);
+  await answerOf(child);
+  const run = async (prompts, firstSeed) => {
+    child.send({ prompts, firstSeed });
+    return answerOf(child);
+  };
+  return { run, end: () => child.disconnect() };
 }
 
-/** CPU milliseconds of a process and its threads (proc(5): user and system time in hundredths of a second). */
-function cpuMsOf(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10;
+/** The child's next message. @throws Error where it ends instead */
+async function answerOf(child) {
+  const given = new AbortController();
+  const gone = once(child, 'exit', { signal: given.signal }).then(([code]) => {
+    throw new Error(`the engine ended with code ${code}`);
+  });
+  try {
+    const [message] = await Promise.race([once(child, 'message', { signal: given.signal }), gone]);
+    return message;
+  } finally {
+    gone.catch(() => {});
+    given.abort();
+  }
+}
+
+/** A round on the server: its figures, with the client's CPU time beside the server's. */
+async function runServed({ pid, port, model }, prompts, firstSeed) {
+  const own = () => process.cpuUsage();
+  const window = new SteadyWindow(prompts.length, () => ({
+    cpuMs: cpuMsOf(pid),
+    clientMs: (own().user + own().system) / 1000,
+  }));
+  const tokens = chunks * model.meta.chunk_size;
+  const ask = { max_tokens: tokens, temperature: 1, ignore_eos: true };
+  const requests = prompts.map((prompt, i) => ({
+    port,
+    tokens,
+    body: { ...ask, prompt, seed: firstSeed + i },
+  }));
+  await Promise.all(requests.map((request, index) => stream(request, index, window)));
+  return window.result();
 }
 
 function median(values) {
@@ -48,106 +86,71 @@ function median(values) {
   return (ascending[Math.floor(middle)] + ascending[Math.ceil(middle)]) / 2;
 }
 
-/** Runs `once` for all streams at a time, some rounds; CPU milliseconds a chunk of each round but the first. */
-async function measure(streams, read, once) {
-  const perChunk = [];
-  for (let round = 0; round <= rounds; round += 1) {
-    const before = read();
-    const chunks = await Promise.all(Array.from({ length: streams }, (_, i) => once(round * streams + i)));
-    perChunk.push((read() - before) / chunks.reduce((sum, count) => sum + count, 0));
-  }
-  return perChunk.slice(1);
+/** The median, and the least and the most, of what `of` makes of each round. */
+function spread(results, of, digits = 2) {
+  const values = results.map(of);
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  return `${median(values).toFixed(digits)} (${least.toFixed(digits)} to ${most.toFixed(digits)})`;
 }
 
-/** One text from the engine; gives its chunks. */
-async function generate(engine, promptTokens, seed) {
-  const sampling = { temperature: 1, numCandidates: 1, seed, choice: 0 };
-  const request = { promptTokens, maxTokens: tokens, minTokens: 0, sampling, stopTokenIds: [] };
-  let chunks = 0;
-  for await (const _ of engine.submit(request)) chunks += 1;
-  return chunks;
-}
-
-function serve() {
-  const node = options['node-options']?.split(' ') ?? [];
-  const args = [
-    'serve',
-    '--model',
-    options.model,
-    '--port',
-    '0',
-    '--threads',
-    '1',
-    '--prefix-cache-memory',
-    '0',
-  ];
-  const child = spawn(process.execPath, [...node, program, ...args, '--disable-access-log-for', '*'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  return new Promise((resolve, reject) => {
-    child.once('close', code => reject(new Error(`the server ended with code ${code}`)));
-    createInterface(child.stdout).on('line', line => {
-      const url = /on (http:\S+) \(ready/.exec(line)?.[1];
-      if (url) resolve({ url, pid: child.pid, end: () => child.kill('SIGTERM') });
-    });
-  });
-}
-
-/** One text over HTTP; gives its events. */
-function stream(url, agent, seed) {
-  const body = JSON.stringify({
-    prompt,
-    seed,
-    max_tokens: tokens,
-    temperature: 1,
-    ignore_eos: true,
-    stream: true,
-  });
-  return new Promise((resolve, reject) => {
-    const request = http.request(
-      `${url}/v1/completions`,
-      { method: 'POST', agent, headers: { 'content-type': 'application/json' } },
-      response => {
-        let events = -1;
-        response.setEncoding('utf8').on('data', text => {
-          events += text.split('data: ').length - 1;
-        });
-        response.once('end', () =>
-          response.statusCode === 200 ? resolve(events) : reject(new Error(`status ${response.statusCode}`)),
-        );
-      },
-    );
-    request.once('error', reject).end(body);
-  });
-}
-
-const counts = options.streams.split(',').map(Number);
-const alone = new Map();
-{
-  const opened = await openModels([{ model: options.model }], { device: 'cpu', threads: 1 });
-  const [{ engine, encoding }] = opened.models;
-  const promptTokens = encoding ? encoding.encode(prompt) : [5, 6, 7, 8, 9, 10];
-  for (const streams of counts) {
-    alone.set(streams, await measure(streams, cpuMs, seed => generate(engine, promptTokens, seed)));
-  }
-  await opened[Symbol.asyncDispose]();
-}
-const served = new Map();
-const server = await serve();
-const agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
-for (const streams of counts) {
-  const read = () => cpuMsOf(server.pid);
-  served.set(streams, await measure(streams, read, seed => stream(server.url, agent, seed)));
-}
-agent.destroy();
-server.end();
-
-console.log(`${options.model}, ${tokens} tokens a text, median of ${rounds} rounds:\n`);
-console.log('| streams | engine, CPU ms a chunk | server, CPU ms a chunk | added | engine over server |');
-console.log('|---|---|---|---|---|');
-for (const streams of counts) {
-  const [a, b] = [median(alone.get(streams)), median(served.get(streams))];
+async function measure(engine, server) {
+  const { chunk_size: chunkSize, n_vocab: vocabSize } = server.model.meta;
   console.log(
-    `| ${streams} | ${a.toFixed(3)} | ${b.toFixed(3)} | ${(b - a).toFixed(3)} | **${(a / b).toFixed(2)}** |`,
+    `${options.model}, prompts of ${options.context} tokens, texts of ${chunks} chunks of ${chunkSize}, ` +
+      `${threads} threads, ${rounds} rounds in turns; median (least to most):\n`,
   );
+  console.log(`| ${columns.join(' | ')} |\n|${'---|'.repeat(columns.length)}`);
+  for (const streams of options.streams.split(',').map(Number)) {
+    const results = [];
+    for (let round = 0; round <= rounds; round += 1) {
+      const seed = round * streams;
+      const prompts = Array.from({ length: streams }, (_, index) =>
+        promptOf(seed + index, Number(options.context), vocabSize),
+      );
+      results.push({
+        alone: await engine.run(prompts, seed),
+        served: await runServed(server, prompts, seed),
+      });
+    }
+    console.log(`| ${cellsOf(streams, chunkSize, results.slice(1)).join(' | ')} |`);
+  }
+}
+
+function cellsOf(streams, chunkSize, results) {
+  const perChunk = result => result.cpuMs / result.chunks;
+  return [
+    streams,
+    median(results.map(({ alone }) => alone.perSecond * chunkSize)).toFixed(0),
+    median(results.map(({ served }) => served.perSecond * chunkSize)).toFixed(0),
+    `**${spread(results, ({ alone, served }) => served.perSecond / alone.perSecond)}**`,
+    median(results.map(({ alone, served }) => served.wholePerSecond / alone.wholePerSecond)).toFixed(2),
+    spread(results, ({ alone, served }) => perChunk(alone) / perChunk(served)),
+    median(results.map(({ alone, served }) => 1000 * (perChunk(served) - perChunk(alone)))).toFixed(0),
+    median(results.map(({ served }) => served.clientMs / served.ms)).toFixed(2),
+    median(results.map(({ served }) => served.cpuMs / served.ms)).toFixed(2),
+  ];
+}
+
+const columns = [
+  'streams',
+  'engine, tokens/s',
+  'server, tokens/s',
+  'server over engine',
+  'whole rounds',
+  'CPU',
+  'added, µs a chunk',
+  'client, cores',
+  'server, cores',
+];
+const engine = await startEngine();
+try {
+  const nodeOptions = options['node-options']?.split(' ');
+  const server = await startServer({ model: options.model, threads, nodeOptions });
+  try {
+    await measure(engine, server);
+  } finally {
+    server.end();
+  }
+} finally {
+  engine.end();
 }
