@@ -63,7 +63,10 @@ export class CandidateDraws {
   *reach(candidate: number, limit = this.limit): Drawing<boolean> {
     if (candidate >= limit) return false;
     while (candidate >= this.fetched)
-      yield* this.#fetch(this.#roundSize(this.fetched, this.#anyAgree()), limit);
+      yield* this.#fetch(
+        this.#roundSize(this.fetched, () => this.#counts()),
+        limit,
+      );
     return true;
   }
 
@@ -117,8 +120,11 @@ export class CandidateDraws {
     return this.tree.path(node).map(step => this.tree.token(step));
   }
 
-  #anyAgree(): boolean {
-    return new Set(this.#paths.map(path => path.at(-1))).size < this.fetched;
+  /** How many candidates there are of each that is known so far. */
+  #counts(): number[] {
+    const counts = new Map<number, number>();
+    for (const path of this.#paths) counts.set(path.at(-1)!, (counts.get(path.at(-1)!) ?? 0) + 1);
+    return [...counts.values()];
   }
 
   *#fetch(count: number, limit: number): Drawing<void> {

@@ -45,7 +45,10 @@ export function* lazyPoolDecision(
     while (undrawn > 0) {
       if (tree.size === fetched.length) {
         fetched.push(
-          ...(yield Math.min(roundSize(fetched.length, groups.largest > 1), poolSize - fetched.length)),
+          ...(yield Math.min(
+            roundSize(fetched.length, () => tree.leaves.map(node => tree.count(node))),
+            poolSize - fetched.length,
+          )),
         );
       }
       const drawn = tree.add(fetched[tree.size]!);

@@ -62,8 +62,8 @@ function* leader(
       const decisions = law === 'chunk' ? 1 : tree.path(tree.leaves[0]!).length;
       if (leads(tree, nodes(), leader, allowedError / decisions)) return leader;
     }
-    const anyAgree = tree.leaves.length < tree.size;
-    const wanted = allowedError > 0 ? Math.min(missing, growingRounds(tree.size, anyAgree)) : missing;
+    const counts = () => tree.leaves.map(node => tree.count(node));
+    const wanted = allowedError > 0 ? Math.min(missing, growingRounds(tree.size, counts)) : missing;
     for (const chunk of yield Math.min(Math.max(wanted, smallestRound), left)) tree.add(chunk);
   }
 }

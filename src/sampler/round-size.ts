@@ -1,10 +1,11 @@
 /** How many candidates to ask a model for at once. */
+import { binomialRatio } from './binomial.js';
 
 /**
- * How many to ask for, knowing how many were asked for before, and whether any two of them agree. Never changes a
- * choice, only its cost.
+ * How many to ask for, knowing how many were asked for before, and how many of them there are of each outcome. Never
+ * changes a choice, only its cost.
  */
-export type RoundSize = (drawn: number, anyAgree: boolean) => number;
+export type RoundSize = (drawn: number, counts: () => readonly number[]) => number;
 
 /** What a native call costs beside its candidates, in candidates: measured on a story model, docs/sampling.md. */
 const CANDIDATES_PER_CALL = 3;
@@ -18,8 +19,26 @@ const SMALLEST_ROUND = 3;
  * Where no two of d candidates agree, collisions are likely rarer than 2/d^2, and a decision among twice as many more is
  * about as unlikely as 2/d: nothing is wasted by asking for them at once.
  */
-export const growingRounds: RoundSize = (drawn, anyAgree) => {
+export const growingRounds: RoundSize = (drawn, counts) => {
   if (drawn === 0) return 1;
-  const round = anyAgree ? Math.ceil(Math.sqrt(2 * CANDIDATES_PER_CALL * drawn)) : 2 * drawn;
-  return Math.max(SMALLEST_ROUND, round);
+  const anyAgree = counts().some(count => count > 1);
+  return Math.max(SMALLEST_ROUND, anyAgree ? bestRound(drawn) : 2 * drawn);
 };
+
+/**
+ * The same for the exact law of T = 1/n: all n-subsets of the candidates together say more of how long it will take than
+ * that it took long so far. The share of those that agree is an estimate of S_n = sum p^n without bias, and about 2 / S_n
+ * draws are expected. At n = 2 it saves little, and fetches more in excess (docs/sampling.md).
+ */
+export function roundsByAgreement(n: number): RoundSize {
+  return (drawn, counts) => {
+    if (drawn === 0) return 1;
+    const share = counts().reduce((sum, count) => sum + binomialRatio(count, drawn, n), 0);
+    const expected = Math.max(drawn, 2 / share);
+    return Math.max(SMALLEST_ROUND, Math.min(2 * drawn, bestRound(expected)));
+  };
+}
+
+function bestRound(expectedDraws: number): number {
+  return Math.ceil(Math.sqrt(2 * CANDIDATES_PER_CALL * expectedDraws));
+}

@@ -9,7 +9,7 @@ import { chooseByCounts, failAtLimit } from './on-limit.js';
 import { pluralityDecision } from './plurality.js';
 import { poolDecision } from './pool.js';
 import { exponentOf, powerOf } from './power.js';
-import { growingRounds } from './round-size.js';
+import { growingRounds, roundsByAgreement } from './round-size.js';
 import { DEFAULT_SAMPLER, DEFAULT_TEMPERATURE_LAW, type SamplingSettings } from './settings.js';
 import { singleDraw } from './single-draw.js';
 import { tokenLawDecision } from './token-law.js';
@@ -63,10 +63,11 @@ function chooseDecision(
   }
   const decide = law === 'chunk' ? chunkLawDecision : tokenLawDecision;
   const power = powerOf(exponent, sampler);
+  const rounds = repeats > 2 && fraction === 0 ? roundsByAgreement(repeats) : growingRounds;
   if (sampler === 'exact') {
     const onLimit = failAtLimit(temperature, exactDrawLimit);
-    return decide(exactDrawLimit, power, onLimit, random, growingRounds, partialSize);
+    return decide(exactDrawLimit, power, onLimit, random, rounds, partialSize);
   }
   const limit = repeats === 1 && law === 'token' ? Math.ceil(numCandidates / 2) : numCandidates;
-  return decide(limit, power, chooseByCounts(temperature), random, growingRounds, partialSize);
+  return decide(limit, power, chooseByCounts(temperature), random, rounds, partialSize);
 }

@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+import { sourceOf } from '../../tests/reference/drive-decision.js';
+import { chunkLawDecision } from './exact-chunk-law.js';
+import { chooseByCounts } from './on-limit.js';
+import { exponentOf, powerOf } from './power.js';
+import { growingRounds, type RoundSize, roundsByAgreement } from './round-size.js';
+import { RandomStream } from './uniform.js';
+
+const zipf = (slope: number) => Array.from({ length: 2000 }, (_, i) => (i + 1) ** -slope);
+
+/** Mean cost of a decision of 200 candidates at most, in candidates, where a call costs as much as three. */
+function cost(law: readonly number[], n: number, roundSize: RoundSize): number {
+  const trials = 300;
+  let total = 0;
+  for (let trial = 0; trial < trials; trial += 1) {
+    // The same draws whatever the rounds are, so that only these differ.
+    const draw = sourceOf(law, trial);
+    const random = new RandomStream({ seed: trial, choice: 0, step: 0 });
+    const power = powerOf(exponentOf(1 / n)!, 'auto');
+    const decision = chunkLawDecision(200, power, chooseByCounts(1 / n), random, roundSize);
+    let wish = decision.next([]);
+    while (!wish.done) {
+      const count = wish.value as number;
+      total += count + 3;
+      wish = decision.next(Array.from({ length: count }, (_, i) => draw(i)));
+    }
+  }
+  return total / trials;
+}
+
+describe('rounds by agreement', () => {
+  test('ask for one, and for twice as many as there are where no n agree', () => {
+    const rounds = roundsByAgreement(3);
+    expect([rounds(0, () => []), rounds(1, () => [1]), rounds(40, () => [2, ...Array(38).fill(1)])]).toEqual([
+      1, 3, 80,
+    ]);
+  });
+
+  test('ask for less the sooner a decision is expected', () => {
+    const rounds = roundsByAgreement(2);
+    const sizes = [2, 4, 8, 40].map(most => rounds(40, () => [most, ...Array(40 - most).fill(1)]));
+    expect(sizes.toSorted((a, b) => b - a)).toEqual(sizes);
+    expect(sizes.at(-1)).toBe(Math.ceil(Math.sqrt(6 * 40)));
+  });
+
+  test.each([
+    { slope: 0.8, n: 3, saves: 0.04 },
+    { slope: 1, n: 3, saves: 0.03 },
+    { slope: 1, n: 4, saves: 0.04 },
+    { slope: 1.5, n: 2, saves: -0.02 },
+    { slope: 1.2, n: 2, saves: -0.01 },
+  ])('cost less where it takes long, no more where not: slope $slope, T = 1/$n', ({ slope, n, saves }) => {
+    const before = cost(zipf(slope), n, growingRounds);
+    expect(cost(zipf(slope), n, roundsByAgreement(n))).toBeLessThan(before * (1 - saves));
+  });
+});
