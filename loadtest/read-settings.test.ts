@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type CommandOptions, createCommand } from './command.js';
+import { storyOpeningsFile } from './load/prompts.js';
 import {
   checkOptionNames,
   describeCommand,
@@ -25,6 +27,12 @@ async function parse(
 const settingsOf = async (...args: string[]) => readSettings((await parse(...args)).options);
 
 describe('the command line', () => {
+  it('names the prompts from where it was called, as reports are published', async () => {
+    expect((await settingsOf()).prompts).toBe(join('loadtest', 'story-openings.txt'));
+    expect((await settingsOf('--prompts', storyOpeningsFile)).promptTexts?.length).toBeGreaterThan(5);
+    expect((await settingsOf('--prompts', 'random')).prompts).toBe('random');
+  });
+
   it('has defaults that measure both loops of HTTP', async () => {
     const settings = await settingsOf();
     expect(settings.loads.map(load => load.kind)).toEqual([

@@ -1,4 +1,5 @@
 /** From command-line options to settings and targets; everything that can be wrong with them is said here. */
+import { relative, resolve } from 'node:path';
 import type { CommandOptions } from './command.js';
 import type { Load } from './load/plan.js';
 import { orderPrompts, readPrompts } from './load/prompts.js';
@@ -32,7 +33,7 @@ export function readSettings(options: CommandOptions): RunSettings {
     timeLimitMs: readTimeLimit(options),
     requests: options.requests ?? null,
     warmupRequests: options.warmup ?? Math.max(defaultWarmup, ...concurrency),
-    prompts: options.prompts,
+    prompts: options.prompts === 'random' ? 'random' : relative(process.cwd(), resolve(options.prompts)),
     promptTexts:
       options.prompts === 'random' ? null : orderPrompts(readPrompts(options.prompts), options.seed),
     inputTokens: options.inputTokens ?? null,

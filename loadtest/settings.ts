@@ -18,7 +18,7 @@ export interface RunSettings {
   readonly requests: number | null;
   /** Requests to each target before anything is timed. */
   readonly warmupRequests: number;
-  /** A file's path, or "random" for random token ids. */
+  /** A file's path from the working directory, so that reports name no home of anyone; or "random" for random token ids. */
   readonly prompts: string;
   /** The file's prompts in the order in which they are sent; null for random token ids. */
   readonly promptTexts: readonly string[] | null;
