@@ -5,7 +5,7 @@ import { Lifecycle } from '../../src/server/lifecycle.js';
 import { listen, listenWhileLoading } from '../../src/server/listen.js';
 import { ServedModels } from '../../src/server/served-model.js';
 import { eosTokenId } from '../server/fake-model.js';
-import { startFakeServer, startServer } from '../server/start-server.js';
+import { startFakeServer, startServer, type TestServer } from '../server/start-server.js';
 import { until } from '../server/until.js';
 import { findChromium, launchChromium, openPage, pageTimeoutMs } from './browser.js';
 import { holdSteps } from './stepped-model.js';
@@ -22,6 +22,10 @@ const endless = { contextChunks: 20_000, served: { endTokenIds: [] } };
 const chunks = (page: Page) => page.locator('.text .chunk');
 const state = (page: Page) => page.locator('.state');
 const run = (page: Page) => page.getByRole('button', { name: 'Run' });
+
+/** Completions of which the server knows that they are over: it hears of a stop later than the page shows it. */
+const completionsOver = ({ requests }: TestServer) =>
+  requests.filter(({ route }) => route === '/v1/completions').length;
 
 async function isReady(page: Page): Promise<void> {
   await page.locator('#run:enabled').waitFor();
@@ -89,6 +93,7 @@ describe.skipIf(!hasChromium)('the playground in Chromium', { timeout: pageTimeo
       expect(server.engine.stats().leasedSlots).toBe(1);
       await stop();
       await sees(page, '.state', 'Stopped');
+      await until(() => completionsOver(server) === index + 1);
       // The step that was under way ends, and nothing follows it.
       allow(1);
       await until(() => server.engine.stats().finished.aborted === index + 1);
@@ -205,6 +210,7 @@ describe.skipIf(!hasChromium)('the playground in Chromium', { timeout: pageTimeo
     await chunks(page).nth(2).waitFor();
     await page.keyboard.press('Escape');
     await page.locator('[data-state="stopped"]').nth(1).waitFor();
+    await until(() => completionsOver(server) === 1);
     allow(1);
     await until(() => calm.engine.stats().finished.aborted === 1);
     expect(view.asked).toHaveLength(1);
