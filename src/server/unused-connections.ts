@@ -2,6 +2,9 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 
+/** Time for a request that is on its way while the server begins to close: it gets its 503, and not a broken connection. */
+const graceMs = 100;
+
 export class UnusedConnections {
   readonly #sockets = new Set<Socket>();
 
@@ -15,6 +18,9 @@ export class UnusedConnections {
 
   /** Closes them: `server.closeIdleConnections()` leaves them open, and a server that closes would wait for them. */
   close(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    if (this.#sockets.size === 0) return;
+    setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, graceMs);
   }
 }

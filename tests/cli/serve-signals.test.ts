@@ -99,7 +99,7 @@ describe.skipIf(!hasModel)(title, () => {
     const answers = Array.from({ length: 10 * slots }, (_, index) => ask(index % 2 === 0, 100_000));
     await until(async () => {
       const health = (await (await fetch(`${url}/health`)).json()) as { models: { waiting: number }[] };
-      return health.models.some(({ waiting }) => waiting > 2 * slots);
+      return health.models.some(({ waiting }) => waiting >= 8 * slots);
     });
     child.kill('SIGTERM');
     const ends = (await Promise.all(answers)).map(judge);

@@ -1,6 +1,7 @@
 /** A full queue, a model that fails, readers that leave or stop reading, and a server that shuts down. */
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { openRawSocket, readAll } from './raw-request.js';
 import { type FakeServer, startFakeServer } from './start-server.js';
 import { until } from './until.js';
 
@@ -185,6 +186,20 @@ describe('shutdown', () => {
     const gone = new Promise(resolve => socket.once('close', resolve));
     await server.running.close(600_000);
     await gone;
+  });
+
+  it('answers a request that comes on a connection opened before, and closes one on which none comes', async () => {
+    await using server = await startFakeServer();
+    const [used, unused] = [openRawSocket(server), openRawSocket(server)];
+    // Connections are taken in their order: the server has both when it has answered on a third.
+    await fetch(`${server.url}/livez`);
+    const answers = [used, unused].map(readAll);
+    const closing = server.running.close(60_000);
+    used.write('POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n');
+    const [answer, nothing] = await Promise.all(answers);
+    expect(answer).toMatch(/^HTTP\/1\.1 503 [\s\S]*"shutting_down"/);
+    expect(nothing).toBe('');
+    await closing;
   });
 
   it('ends what still runs after the time to drain with an error event', async () => {
