@@ -161,12 +161,15 @@ const settings = [
       .map(Number)
       .map(temperature => ({ temperature, temperatureLaw, sampler: 'exact' })),
   ),
-  ...['chunk', 'token'].map(temperatureLaw => ({
-    temperature: 0.5,
-    temperatureLaw,
-    sampler: 'auto',
-    numCandidates: 50,
-  })),
+  // With few candidates most decisions are fallbacks, and the bound is put to the test.
+  ...[50, 6].flatMap(numCandidates =>
+    ['chunk', 'token'].map(temperatureLaw => ({
+      temperature: 0.5,
+      temperatureLaw,
+      sampler: 'auto',
+      numCandidates,
+    })),
+  ),
 ];
 const format = z => z.toFixed(1);
 let isRight = true;
@@ -214,10 +217,12 @@ for (const setting of settings) {
   isRight &&= setting.sampler === 'auto' ? far <= share + noise : own.z < LARGEST_Z;
   printRow([
     setting.temperature.toFixed(2),
-    setting.temperature === 1 ? 'plain' : `${setting.sampler}, ${setting.temperatureLaw} law`,
+    setting.temperature === 1
+      ? 'plain'
+      : `${setting.sampler}, ${setting.temperatureLaw} law${setting.numCandidates ? `, N = ${setting.numCandidates}` : ''}`,
     ...zs.map(({ z }) => format(z)),
     own.cells,
-    far.toFixed(3),
+    `${far.toFixed(3)} ± ${noise.toFixed(3)}`,
     percent(share),
     mean(results.map(({ draws, count }) => draws / count)).toFixed(1),
     sum(results.map(({ undecided }) => undecided)),
