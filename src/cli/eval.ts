@@ -12,7 +12,7 @@ import { collect, wholeNumber } from './option-values.js';
 const examples = `
 Examples:
   calm eval --data stories.txt
-  calm eval --model stories-k2 --model ./its-baseline --data stories.txt
+  calm eval --model stories-k2 --model stories-baseline --data stories.txt
   calm eval --model ./calm-m --data wikitext.jsonl --concatenate --block 8192 --json
   calm eval --url http://127.0.0.1:8000#calm-m --tokenizer-from ./calm-m --data stories.txt --max-tokens 2000
 
