@@ -1,15 +1,17 @@
 /** Loads the models, listens, and goes when it is told to. */
 import { CalmError } from '../errors.js';
 import { Lifecycle } from '../server/lifecycle.js';
-import { listenWhileLoading, type RunningServer, type SocketTimeouts } from '../server/listen.js';
+import { listenWhileLoading, type RunningServer } from '../server/listen.js';
 import type { LoadingModel } from '../server/loading-app.js';
 import { createLog, type Log } from '../server/log.js';
+import type { SocketTimeouts } from '../server/open-server.js';
 import { RequestMonitor } from '../server/request-monitor.js';
 import type { RequestSummary } from '../server/request-record.js';
 import { type ModelNaming, type ServedModel, ServedModels } from '../server/served-model.js';
 import { gatherApiKeys } from './api-keys.js';
 import { type ModelChoice, openModelsAside } from './open-models.js';
 import type { ServeSettings } from './settings.js';
+import { readTlsFiles } from './tls-files.js';
 
 /** Serves until SIGINT or SIGTERM, and resolves when everything is closed. */
 export async function runServer(
@@ -18,11 +20,12 @@ export async function runServer(
 ): Promise<void> {
   const log = createLog(chooseFormat(settings), line => process.stderr.write(line));
   const apiKeys = gatherApiKeys(settings);
+  const tls = readTlsFiles(settings);
   const naming = readNaming(settings);
   const stopExiting = exitOnSignal();
   let loading: readonly LoadingModel[] = [];
   const running = await listenWhileLoading(
-    { ...settings, ...socketTimeouts(settings) },
+    { ...settings, ...socketTimeouts(settings), ...(tls ? { tls } : {}) },
     {
       models: () => loading,
       apiKeys,
@@ -149,9 +152,11 @@ function describeReady(
     ? { prompt: 'Once upon a time', max_tokens: 64, stream: true }
     : { prompt: [1, 2, 3], max_tokens: 64, stream: true };
   const key = apiKeys.length > 0 ? ` -H "authorization: Bearer $CALM_API_KEY"` : '';
+  // The certificate seldom names the address that this line does.
+  const curl = running.url.startsWith('https:') ? 'curl -kN' : 'curl -N';
   return (
     `Serving ${names} on ${running.url} (ready in ${seconds} s). Try:\n` +
-    `  curl -N ${running.url}/v1/completions -H 'content-type: application/json'${key} -d '${JSON.stringify(example)}'\n`
+    `  ${curl} ${running.url}/v1/completions -H 'content-type: application/json'${key} -d '${JSON.stringify(example)}'\n`
   );
 }
 

@@ -110,6 +110,21 @@ export const serveSettingsSchema = z.object({
     about: 'port to listen on; 0 takes any free one',
     mustBe: wholeNumberSentence(0, 65_535),
   }),
+  sslKeyfile: setting(z.string().min(1).optional(), {
+    group: 'network',
+    value: '<file>',
+    about: "private key of --ssl-certfile's certificate, in PEM form and without a passphrase",
+    mustBe: 'the path of a file',
+    defaultText: 'none',
+  }),
+  sslCertfile: setting(z.string().min(1).optional(), {
+    group: 'network',
+    value: '<file>',
+    about:
+      "certificate in PEM form, its issuers' after it; with it and --ssl-keyfile the server speaks HTTPS, and HTTP no more",
+    mustBe: 'the path of a file',
+    defaultText: 'none: HTTP',
+  }),
   keepAliveTimeout: seconds(
     'network',
     75,

@@ -1,37 +1,17 @@
 /** Puts the app on a socket, and takes it off again without cutting off those who still read. */
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-  STATUS_CODES,
-} from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { CalmError } from '../errors.js';
 import { createApp } from './app.js';
 import { describeError } from './errors.js';
 import type { Lifecycle } from './lifecycle.js';
 import { createLoadingApp, type LoadingContext } from './loading-app.js';
-import { OneWriteResponse } from './one-write-response.js';
+import { openServer, type SocketOptions } from './open-server.js';
 import type { ServerContext } from './server-context.js';
-import { dropStalledReaders } from './stalled-readers.js';
 import { UnusedConnections } from './unused-connections.js';
 
-/** How long clients may take; each has a default. Milliseconds. */
-export interface SocketTimeouts {
-  /** Time that an idle connection is kept: longer than in the pools of clients and proxies, which then close first. */
-  readonly keepAliveTimeoutMs?: number;
-  /** Time for the headers of a request, against clients that dribble them. */
-  readonly headersTimeoutMs?: number;
-  /** Time for a whole request, headers and body. */
-  readonly receiveTimeoutMs?: number;
-  /** Time in which a client must take some of what waits for it. */
-  readonly stalledReaderTimeoutMs?: number;
-}
-
-export interface ListenOptions extends SocketTimeouts {
+export interface ListenOptions extends SocketOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
@@ -54,14 +34,6 @@ export interface LoadingServer extends RunningServer {
   serve(context: ServerContext): void;
 }
 
-const defaultTimeouts: Required<SocketTimeouts> = {
-  keepAliveTimeoutMs: 75_000,
-  headersTimeoutMs: 20_000,
-  receiveTimeoutMs: 120_000,
-  stalledReaderTimeoutMs: 60_000,
-};
-/** How often Node looks for requests that are late, or sooner where their time is shorter. */
-const lateCheckIntervalMs = 5_000;
 /** Time for the last error events to reach their readers before the sockets are closed. */
 const farewellMs = 1_000;
 
@@ -93,7 +65,7 @@ export async function listenWhileLoading(
   const { port } = server.address() as AddressInfo;
   return {
     port,
-    url: `http://${hostInUrl(options.host)}:${port}`,
+    url: `${options.tls ? 'https' : 'http'}://${hostInUrl(options.host)}:${port}`,
     serve: context => {
       lifecycle = context.lifecycle;
       answer = requestListener(createApp(context));
@@ -107,31 +79,6 @@ export async function listenWhileLoading(
 
 function requestListener(app: { readonly fetch: Parameters<typeof getRequestListener>[0] }) {
   return getRequestListener(app.fetch, { errorHandler: refuseUnreadable });
-}
-
-function openServer(listener: RequestListener, options: SocketTimeouts): Server {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const timeouts: Required<SocketTimeouts> = { ...defaultTimeouts, ...Object.fromEntries(given) };
-  const { keepAliveTimeoutMs, headersTimeoutMs, receiveTimeoutMs, stalledReaderTimeoutMs } = timeouts;
-  const server = createServer(
-    {
-      ServerResponse: OneWriteResponse,
-      keepAliveTimeout: keepAliveTimeoutMs,
-      headersTimeout: Math.min(headersTimeoutMs, receiveTimeoutMs),
-      requestTimeout: receiveTimeoutMs,
-      connectionsCheckingInterval: Math.min(lateCheckIntervalMs, headersTimeoutMs, receiveTimeoutMs),
-    },
-    listener,
-  );
-  server.on('clientError', refuseMalformed);
-  // A connection that turns idle after `close` would otherwise keep the server open until its timeout.
-  server.on('request', (_request, response) => {
-    response.once('close', () => {
-      if (!server.listening) setImmediate(() => server.closeIdleConnections());
-    });
-  });
-  dropStalledReaders(server, stalledReaderTimeoutMs);
-  return server;
 }
 
 /** Who listens on every address is reached under the loopback one. */
@@ -193,24 +140,4 @@ function refuseSeveralHosts(response: ServerResponse): void {
   const { status, body } = describeError(error);
   response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
   response.end(JSON.stringify(body));
-}
-
-const malformedStatus: Readonly<Record<string, number>> = {
-  HPE_HEADER_OVERFLOW: 431,
-  ERR_HTTP_REQUEST_TIMEOUT: 408,
-};
-
-/** What is no HTTP gets the same envelope from here. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const status = malformedStatus[error.code ?? ''] ?? 400;
-  const message = `The request is not HTTP that this server can read: ${STATUS_CODES[status]}.`;
-  const body = JSON.stringify({ error: { message, type: 'invalid_request_error', param: null, code: null } });
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
 }

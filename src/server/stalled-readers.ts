@@ -1,6 +1,7 @@
 /** Cuts off clients that hold a connection open and take nothing of what is written to it. */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import { CalmError } from '../errors.js';
 
 /**
@@ -10,7 +11,9 @@ import { CalmError } from '../errors.js';
 export function dropStalledReaders(server: Server, timeoutMs: number): void {
   /** Connections, with the bytes that each had taken at the last look; null where nothing waited for it. */
   const takenBytes = new Map<Socket, number | null>();
-  server.on('connection', socket => {
+  // Over TLS, what waits for a reader waits in the socket above the connection.
+  const opened = server instanceof TlsServer ? 'secureConnection' : 'connection';
+  server.on(opened, (socket: Socket) => {
     takenBytes.set(socket, null);
     socket.once('close', () => takenBytes.delete(socket));
   });

@@ -6,21 +6,29 @@ import type { Socket } from 'node:net';
 const graceMs = 100;
 
 export class UnusedConnections {
-  readonly #sockets = new Set<Socket>();
+  /** By the client's address and port: a request over TLS has another socket than the connection under it. */
+  readonly #sockets = new Map<string, Socket>();
 
   constructor(server: Server) {
-    server.on('connection', socket => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
+    server.on('connection', (socket: Socket) => {
+      const peer = peerOf(socket);
+      this.#sockets.set(peer, socket);
+      socket.once('close', () => {
+        if (this.#sockets.get(peer) === socket) this.#sockets.delete(peer);
+      });
     });
-    server.on('request', request => this.#sockets.delete(request.socket));
+    server.on('request', request => this.#sockets.delete(peerOf(request.socket)));
   }
 
   /** Closes them: `server.closeIdleConnections()` leaves them open, and a server that closes would wait for them. */
   close(): void {
     if (this.#sockets.size === 0) return;
     setTimeout(() => {
-      for (const socket of this.#sockets) socket.destroy();
+      for (const socket of this.#sockets.values()) socket.destroy();
     }, graceMs);
   }
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }

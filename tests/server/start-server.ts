@@ -2,7 +2,8 @@
 import OpenAI from 'openai';
 import { Engine } from '../../src/runtime/engine.js';
 import { Lifecycle } from '../../src/server/lifecycle.js';
-import { listen, type RunningServer, type SocketTimeouts } from '../../src/server/listen.js';
+import { listen, type RunningServer } from '../../src/server/listen.js';
+import type { SocketTimeouts, TlsIdentity } from '../../src/server/open-server.js';
 import { type MonitorOptions, RequestMonitor } from '../../src/server/request-monitor.js';
 import type { RequestSummary } from '../../src/server/request-record.js';
 import { type ModelNaming, type ServedModel, ServedModels } from '../../src/server/served-model.js';
@@ -29,12 +30,13 @@ export interface TestServerOptions extends Partial<ServerContext> {
   readonly naming?: ModelNaming;
   readonly limits?: MonitorOptions;
   readonly timeouts?: SocketTimeouts;
+  readonly tls?: TlsIdentity;
 }
 
 /** Serves the given models; closing the server leaves them open. */
 export async function startServer(
   models: readonly [ServedModel, ...ServedModel[]],
-  { naming, limits, timeouts, ...context }: TestServerOptions = {},
+  { naming, limits, timeouts, tls, ...context }: TestServerOptions = {},
 ): Promise<TestServer> {
   const lifecycle = new Lifecycle();
   const failures: unknown[] = [];
@@ -49,7 +51,7 @@ export async function startServer(
       lifecycle,
       monitor,
     },
-    { host: '127.0.0.1', port: 0, ...timeouts },
+    { host: '127.0.0.1', port: 0, ...timeouts, ...(tls ? { tls } : {}) },
   );
   return {
     url: running.url,
