@@ -15,7 +15,7 @@ const introduction = `# Configuration
 A flag that may be repeated is an array in a file, and has commas between its values in the environment. Switches are
 \`true\` or \`false\` there. Sizes are bytes, or carry a unit: \`500MB\`, \`2GiB\`. Relative paths start at the folder in
 which the server is started. A setting that does not exist, or a value that cannot be used, ends the start with a
-sentence and exit code 2.
+sentence and exit code 2. \`--no-ui\`, as in llama-server, is the same as \`--disable-playground\`.
 
 The settings under "device and memory" hold for \`calm generate\` and \`calm bench\` too, as flags and variables;
 \`--device\` and \`--ort-library\` for \`calm eval\` and \`calm verify\` (on the CPU by default), and \`--threads\` for

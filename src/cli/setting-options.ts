@@ -11,12 +11,19 @@ export function addServeOptions(command: Command): Command {
     if (setting.isList) option.argParser(collect);
     command.addOption(option);
   }
-  return command.addOption(
-    new Option(
-      '--config <file>',
-      'JSON file with settings: {"port": 9000, "max-num-seqs": 64} (CALM_CONFIG)',
-    ),
-  );
+  return command
+    .addOption(noUi())
+    .addOption(
+      new Option(
+        '--config <file>',
+        'JSON file with settings: {"port": 9000, "max-num-seqs": 64} (CALM_CONFIG)',
+      ),
+    );
+}
+
+/** llama-server's name for the switch, for those who come from there; a flag only. */
+function noUi(): Option {
+  return new Option('--no-ui', 'the same as --disable-playground').implies({ disablePlayground: true });
 }
 
 /** A setting's flag, value and choices as an option. */

@@ -107,6 +107,13 @@ describe('settings', () => {
     expect(read([], {}, file)).toMatchObject(expected);
   });
 
+  it('know the flag of llama-server that leaves the playground out, before the environment and a file', () => {
+    expect(read(['--no-ui']).disablePlayground).toBe(true);
+    const off = { CALM_DISABLE_PLAYGROUND: 'false' };
+    expect(read(['--no-ui'], off, { 'disable-playground': false }).disablePlayground).toBe(true);
+    expect(read([], off).disablePlayground).toBe(false);
+  });
+
   it('take an empty variable for none, and false for off', () => {
     expect(read([], { CALM_PORT: '', CALM_STRICT_PARAMS: 'false' })).toMatchObject({
       port: 8000,
