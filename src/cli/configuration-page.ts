@@ -9,7 +9,8 @@ const introduction = `# Configuration
 
 1. a flag, such as \`--max-num-seqs 64\`,
 2. an environment variable, such as \`CALM_MAX_NUM_SEQS=64\`; an empty one counts as unset,
-3. a JSON file that \`--config\` or \`CALM_CONFIG\` names, such as \`{"max-num-seqs": 64}\`,
+3. a file that \`--config\` or \`CALM_CONFIG\` names: JSON such as \`{"max-num-seqs": 64}\`, or YAML 1.2 such as
+   \`max-num-seqs: 64\` where its name ends in .yaml or .yml,
 4. the default.
 
 A flag that may be repeated is an array in a file, and has commas between its values in the environment. Switches are

@@ -1,7 +1,7 @@
 /** Brings a server's settings together: flags, then the environment, then a file, then defaults. */
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { CalmError } from '../errors.js';
+import { isYaml, parseSettingsFile } from './parse-settings-file.js';
 import { listSettings, type ServeSettings, type Setting, serveSettingsSchema } from './settings.js';
 
 /** Where settings come from. */
@@ -9,7 +9,7 @@ export interface SettingSources {
   /** As they stand on the command line; without what was not given. */
   readonly flags: Readonly<Record<string, unknown>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Path of a JSON file; CALM_CONFIG where it is left out. */
+  /** Path of a JSON or YAML file; CALM_CONFIG where it is left out. */
   readonly file: string | undefined;
 }
 
@@ -35,8 +35,13 @@ function check({ schema, mustBe }: Setting, value: unknown, place: string): unkn
 }
 
 function readSettingsFile(path: string): Readonly<Record<string, unknown>> {
-  const { success, data } = z.record(z.string(), z.unknown()).safeParse(readJsonFile(path));
-  if (!success) throw new CalmError('bad_usage', `The configuration file ${path} must hold one JSON object.`);
+  const { success, data } = z.record(z.string(), z.unknown()).safeParse(parseSettingsFile(path));
+  if (!success) {
+    const content = isYaml(path)
+      ? 'one mapping of settings to values, such as `port: 9000`'
+      : 'one JSON object';
+    throw new CalmError('bad_usage', `The configuration file ${path} must hold ${content}.`);
+  }
   const keys = listSettings().map(({ key }) => key);
   const unknown = Object.keys(data).find(key => !keys.includes(key));
   if (unknown === undefined) return data;
@@ -45,30 +50,4 @@ function readSettingsFile(path: string): Readonly<Record<string, unknown>> {
     `The configuration file ${path} names a setting ${JSON.stringify(unknown)}, which there is not. ` +
       `There are ${keys.join(', ')}.`,
   );
-}
-
-function readJsonFile(path: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new CalmError('bad_usage', `The configuration file ${path} cannot be read: ${reasonOf(cause)}.`, {
-      cause,
-    });
-  }
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new CalmError(
-      'bad_usage',
-      `The configuration file ${path} is not valid JSON: ${reasonOf(cause)}.`,
-      {
-        cause,
-      },
-    );
-  }
-}
-
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

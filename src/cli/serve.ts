@@ -8,8 +8,8 @@ import { addServeOptions } from './setting-options.js';
 import type { ServeSettings } from './settings.js';
 
 const examples = `
-Every option may also come from the environment (--max-num-seqs as CALM_MAX_NUM_SEQS) or from a JSON file
-({"max-num-seqs": 64}); a flag goes before the environment, and that before the file.
+Every option may also come from the environment (--max-num-seqs as CALM_MAX_NUM_SEQS), from a JSON file
+({"max-num-seqs": 64}) or from a YAML one (max-num-seqs: 64); a flag goes before the environment, and that before the file.
 
 Examples:
   calm serve                                      serve the models that come with calm-serve

@@ -16,7 +16,7 @@ export function addServeOptions(command: Command): Command {
     .addOption(
       new Option(
         '--config <file>',
-        'JSON file with settings: {"port": 9000, "max-num-seqs": 64} (CALM_CONFIG)',
+        'JSON or YAML file with settings: {"port": 9000, "max-num-seqs": 64} (CALM_CONFIG)',
       ),
     );
 }

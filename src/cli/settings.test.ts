@@ -160,6 +160,65 @@ describe('settings', () => {
     expect(() => read(args, environment, file)).toThrow(sentence);
   });
 
+  it('are read from YAML too, where the name of the file says so', () => {
+    const text =
+      '# ours\nport: 9 # not 8000\nmodel: [a, b]\nkv-cache-memory: 2GiB\nstrict-params: true\n' +
+      'allowed-origins:\n  - http://a\n  - http://b\nhost:\n';
+    const expected = {
+      port: 9,
+      model: ['a', 'b'],
+      kvCacheMemory: 2 ** 31,
+      strictParams: true,
+      allowedOrigins: ['http://a', 'http://b'],
+      host: '127.0.0.1',
+    };
+    for (const name of ['calm.yaml', 'calm.YML']) {
+      expect(read(['--config', write(name, text)])).toMatchObject(expected);
+    }
+    expect(read(['--config', write('comments.yaml', '# port: 9\n')]).port).toBe(8000);
+    const key = write('norway.yaml', 'api-key: [no, on]\n');
+    expect(read(['--config', key]).apiKey).toEqual(['no', 'on']);
+  });
+
+  it.each([
+    ['none.yaml', null, /^The configuration file .+none\.yaml cannot be read: ENOENT.+\.$/],
+    [
+      'value.yaml',
+      'port: many\n',
+      /^"port" in .+value\.yaml must be a whole number from 0 to 65535\. Given: "many"\.$/,
+    ],
+    [
+      'unknown.yml',
+      'prot: 1\n',
+      /unknown\.yml names a setting "prot", which there is not\. There are .*port/,
+    ],
+    [
+      'list.yaml',
+      '- port\n',
+      /list\.yaml must hold one mapping of settings to values, such as `port: 9000`\.$/,
+    ],
+    ['broken.yaml', 'host: a\nport: [1\n', /broken\.yaml is not valid YAML: .+ at line [23], column \d+\.$/],
+    [
+      'twice.yaml',
+      'port: 1\nport: 2\n',
+      /twice\.yaml is not valid YAML: Map keys must be unique at line 2, column 1\.$/,
+    ],
+    [
+      'several.yaml',
+      'port: 1\n---\nport: 2\n',
+      /several\.yaml is not valid YAML: it holds several documents; keep one\.$/,
+    ],
+    [
+      'tag.yaml',
+      'port: !secret 1\n',
+      /tag\.yaml is not valid YAML: Unresolved tag: !secret at line 1[^\n]*\.$/,
+    ],
+    ['alias.yaml', 'port: *other\n', /alias\.yaml is not valid YAML: Unresolved alias[^\n]*other[^\n]*\.$/],
+  ])('in YAML are refused like those in JSON: %s', (name, text, sentence) => {
+    const file = text === null ? join(folder, name) : write(name, text);
+    expect(() => read(['--config', file])).toThrow(sentence);
+  });
+
   it('say what is wrong with a file', () => {
     expect(() => read(['--config', join(folder, 'none.json')])).toThrow(/cannot be read: ENOENT/);
     expect(() => read(['--config', write('broken.json', '{"port":')])).toThrow(/is not valid JSON/);
