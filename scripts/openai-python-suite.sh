@@ -30,7 +30,7 @@ say_version "$python" openai
 if [ -z "${TEST_API_BASE_URL:-}" ]; then
   log=$(mktemp)
   trap 'stop_calm; rm -f "$log"' EXIT
-  start_calm "$log" --any-model ${1:+--model "$1"}
+  start_calm "$log" --any-model --model "${1:-stories-k2}"
   export TEST_API_BASE_URL="$base/v1"
 fi
 
