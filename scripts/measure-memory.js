@@ -13,7 +13,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { promptOf, startServer } from './measure-server/serve.js';
+import { promptOf, startMeasuredServer } from './measure-server/serve.js';
 import { stream } from './measure-server/stream-client.js';
 
 const { values: options } = parseArgs({
@@ -93,7 +93,7 @@ async function measure({ pid, port, model }, streams) {
 const folder = packageFolder(options.model);
 const mib = bytes => (bytes / 2 ** 20).toFixed(0);
 const weights = packageBytes(folder);
-const server = await startServer({ model: options.model, threads: Number(options.threads) });
+const server = await startMeasuredServer({ model: options.model, threads: Number(options.threads) });
 try {
   console.log(`${options.model}, prompts of ${options.context} tokens, MiB:\n`);
   console.log('| streams | resident | on huge pages | package | cache in use | resident over both |');

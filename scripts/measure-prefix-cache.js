@@ -8,10 +8,8 @@
  * stores it; *warm* are the prompts after that, whose endings have all lengths modulo K. The figure is the time from
  * sending to the first event with text or tokens; both servers are idle but for these requests.
  */
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { startServer } from './start-server.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -24,23 +22,10 @@ const { values: options } = parseArgs({
 });
 const requests = Number(options.requests);
 const repetitions = Number(options.repetitions);
-const program = fileURLToPath(new URL('../bin/calm.js', import.meta.url));
 
-/** Starts `calm serve` and resolves to its address, once it is ready. */
 function serve(prefixCacheMemory) {
-  const args = ['serve', '--model', options.model, '--port', '0', '--threads', options.threads];
-  const child = spawn(
-    process.execPath,
-    [program, ...args, '--prefix-cache-memory', prefixCacheMemory, '--disable-access-log-for', '*'],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  return new Promise((resolve, reject) => {
-    child.once('close', code => reject(new Error(`the server ended with code ${code}`)));
-    createInterface(child.stdout).on('line', line => {
-      const url = /on (http:\S+) \(ready/.exec(line)?.[1];
-      if (url) resolve({ url, end: () => child.kill('SIGTERM') });
-    });
-  });
+  const where = ['--model', options.model, '--threads', options.threads];
+  return startServer([...where, '--prefix-cache-memory', prefixCacheMemory, '--disable-access-log-for', '*']);
 }
 
 /** Milliseconds to the first event that carries tokens, and what its request found in the cache. */

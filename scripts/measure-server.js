@@ -15,7 +15,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { promptOf, startServer } from './measure-server/serve.js';
+import { promptOf, startMeasuredServer } from './measure-server/serve.js';
 import { cpuMsOf, SteadyWindow } from './measure-server/steady-window.js';
 import { stream } from './measure-server/stream-client.js';
 
@@ -145,7 +145,7 @@ const columns = [
 const engine = await startEngine();
 try {
   const nodeOptions = options['node-options']?.split(' ');
-  const server = await startServer({ model: options.model, threads, nodeOptions });
+  const server = await startMeasuredServer({ model: options.model, threads, nodeOptions });
   try {
     await measure(engine, server);
   } finally {

@@ -7,28 +7,14 @@
  * Needs a Chromium on the system, or its path in CHROMIUM. Speeds in the pictures are those of the machine at that
  * moment.
  */
-import { spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { startServer } from './start-server.js';
 
 const maxBytes = 200_000;
 const window = { width: 1200, height: 900 };
 const images = fileURLToPath(new URL('../docs/images/', import.meta.url));
-const calm = fileURLToPath(new URL('../bin/calm.js', import.meta.url));
-
-/** Starts a server on a free port and resolves with its process and its address. */
-async function startServer(models) {
-  const options = ['serve', '--port', '0', ...models.flatMap(model => ['--model', model])];
-  const server = spawn(process.execPath, [calm, ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let output = '';
-  for await (const part of server.stdout) {
-    output += part;
-    const url = /on (http:\/\/\S+)/.exec(output)?.[1];
-    if (url) return { server, url };
-  }
-  throw new Error('The server ended before it was ready.');
-}
 
 async function takePicture(browser, url, { name, colorScheme, isPair, index }) {
   const context = await browser.newContext({ viewport: window, colorScheme, reducedMotion: 'reduce' });
@@ -55,7 +41,7 @@ async function takePicture(browser, url, { name, colorScheme, isPair, index }) {
 }
 
 const models = process.argv.slice(2);
-const { server, url } = await startServer(models);
+const { url, end } = await startServer(models.flatMap(model => ['--model', model]));
 const executablePath =
   process.env.CHROMIUM ??
   ['/usr/bin/chromium', '/usr/bin/google-chrome'].find(path => statSync(path, { throwIfNoEntry: false }));
@@ -79,5 +65,5 @@ try {
   }
 } finally {
   await browser.close();
-  server.kill();
+  end();
 }

@@ -5,27 +5,11 @@
  *
  * Every story starts from an empty prompt; story i has seed i, so the same package prints the same stories.
  */
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { startServer } from './start-server.js';
 
 const maxTokens = 400;
-const calm = fileURLToPath(new URL('../bin/calm.js', import.meta.url));
 const [model, printed = '20', counted = '100'] = process.argv.slice(2);
 if (!model) throw new Error('Which model package? node scripts/story-samples.js models/stories-k2');
-
-async function serverAddress(server) {
-  let output = '';
-  for await (const part of server.stdout) {
-    output += part;
-    const address = /on (http:\/\/\S+)/.exec(output)?.[1];
-    if (address) return address;
-  }
-  throw new Error('The server ended before it was ready.');
-}
-
-async function untilReady(address) {
-  while (!(await fetch(`${address}/readyz`)).ok) await new Promise(resolve => setTimeout(resolve, 100));
-}
 
 async function writeStory(address, seed) {
   const body = JSON.stringify({ prompt: '', max_tokens: maxTokens, seed });
@@ -38,13 +22,10 @@ async function writeStory(address, seed) {
 
 const quote = text => `> ${text.trim().replaceAll('\n', '\n> ')}`;
 
-const options = ['serve', '--port', '0', '--model', model, '--disable-access-log-for', '*'];
-const server = spawn(process.execPath, [calm, ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
+const { url, end } = await startServer(['--model', model, '--disable-access-log-for', '*']);
 try {
-  const address = await serverAddress(server);
-  await untilReady(address);
   const count = Math.max(Number(printed), Number(counted));
-  const answers = await Promise.all(Array.from({ length: count }, (_, i) => writeStory(address, i + 1)));
+  const answers = await Promise.all(Array.from({ length: count }, (_, i) => writeStory(url, i + 1)));
   const ended = answers.filter(answer => answer.choices[0].finish_reason === 'stop').length;
   const tokens = answers.map(answer => answer.usage.completion_tokens).sort((a, b) => a - b);
   console.log('## Unedited samples\n');
@@ -55,5 +36,5 @@ try {
   const stories = answers.slice(0, Number(printed)).map(answer => quote(answer.choices[0].text));
   console.log(stories.join('\n\n---\n\n'));
 } finally {
-  server.kill('SIGTERM');
+  end();
 }
