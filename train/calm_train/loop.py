@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -17,7 +17,7 @@ from calm_train.optimizer import optimizer_for
 from calm_train.progress import Progress
 from calm_train.schedule import Plan
 from calm_train.sections import OptimSection
-from calm_train.state import keep_until, random_state, read_state, restore_random, write_state
+from calm_train.state import Spent, keep_until, random_state, read_state, restore_random, write_state
 
 # The average follows slowly (0.998 a step), so updating it every fourth step loses nothing and saves memory traffic.
 EMA_EVERY = 4
@@ -36,11 +36,11 @@ class Hooks:
 
 @dataclass(frozen=True)
 class Costs:
-    """`flops_before` were spent on parts that the model contains: a CALM's autoencoder."""
+    """`before` was spent on what the model begins with: a CALM's autoencoder, or an earlier run."""
 
     tokens_per_step: int
     flops_per_step: int
-    flops_before: int = 0
+    before: Spent = field(default_factory=Spent)
 
 
 class Loop:
@@ -53,16 +53,20 @@ class Loop:
         data: Mixture,
         costs: Costs,
         identity: dict[str, Any],
+        start: dict[str, Any] | None = None,
     ):
+        """`start` is the state of the run that this one starts from; its own state, where there is one, goes first."""
         self.model, self.section, self.folder, self.hooks = model, section, folder, hooks
         self.data, self.costs, self.identity = data, costs, identity
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = optimizer_for(model, section)
         self.average = [p.detach().clone() for p in self.parameters]
-        self.plan = Plan.start(section, costs.flops_per_step, costs.flops_before)
+        self.plan = Plan.start(section, costs.flops_per_step, costs.before.flops)
         self.step = self.saved_step = 0
         self.seconds = 0.0
         folder.mkdir(parents=True, exist_ok=True)
+        if start is not None:
+            self._begin_from(start)
         self._resume()
 
     def run(self) -> dict[str, Any]:
@@ -95,14 +99,17 @@ class Loop:
 
     def facts(self) -> dict[str, Any]:
         """The settings, and what was done with them."""
-        done = {"steps": self.step, "tokens": self.tokens(), "flops": self.flops(), "seconds": round(self.seconds)}
-        return asdict(self.section) | done
+        return asdict(self.section) | asdict(self.spent())
 
-    def tokens(self) -> int:
-        return self.step * self.costs.tokens_per_step
-
-    def flops(self) -> int:
-        return self.costs.flops_before + self.step * self.costs.flops_per_step
+    def spent(self) -> Spent:
+        """In all, with what went into the model before this run."""
+        before, costs = self.costs.before, self.costs
+        return Spent(
+            steps=before.steps + self.step,
+            tokens=before.tokens + self.step * costs.tokens_per_step,
+            flops=before.flops + self.step * costs.flops_per_step,
+            seconds=round(before.seconds + self.seconds),
+        )
 
     def _step(self) -> dict[str, Tensor]:
         rate = self.plan.learning_rate(self.step)
@@ -164,7 +171,8 @@ class Loop:
             self._with_average(lambda: self._write(self.hooks.evaluate()))
 
     def _write(self, row: dict[str, float]) -> None:
-        done = {"step": self.step, "seconds": round(self.seconds), "tokens": self.tokens(), "flops": self.flops()}
+        spent = self.spent()
+        done = {"step": self.step, "seconds": spent.seconds, "tokens": spent.tokens, "flops": spent.flops}
         self.progress.line(done | row)
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(done | row) + "\n")
@@ -191,6 +199,7 @@ class Loop:
             "plan": asdict(self.plan),
             "step": self.step,
             "seconds": self.seconds,
+            "spent": asdict(self.spent()),
             "random": random_state(),
             "data": self.data.state(),
             "identity": self.identity,
@@ -198,6 +207,17 @@ class Loop:
         write_state(self.folder, state)
         self.saved_step = self.step
         self._with_average(lambda: self.hooks.export(self.facts()))
+
+    def _begin_from(self, state: dict[str, Any]) -> None:
+        shapes = [[list(tensor.shape) for tensor in part] for part in (self.parameters, state["average"])]
+        if shapes[0] != shapes[1]:
+            raise SystemExit(
+                f"start_from = {self.section.start_from}: that run trained a model of another shape; give this one its "
+                "shape, or start from nothing"
+            )
+        self._copy(state["average"])
+        self.average = state["average"]
+        self.optimizer.load_state_dict(state["optimizer"])
 
     def _resume(self) -> None:
         state = read_state(self.folder, self.identity, self.section.device)

@@ -28,7 +28,9 @@ class DataSection:
 @dataclass(frozen=True)
 class OptimSection:
     """What every training loop shares. Times are wall clock; the schedule is planned from measured steps, unless
-    `steps` or `flops` fixes their number. `block_tokens`, where given, sets `row_chunks` to that many tokens a row."""
+    `steps` or `flops` fixes their number. `block_tokens`, where given, sets `row_chunks` to that many tokens a row.
+    `start_from` names the folder of a finished run of the same shape: its averaged weights and its optimizer's
+    moments begin this one, and what it spent counts."""
 
     learning_rate: float = 1e-3
     final_ratio: float = 0.02
@@ -52,6 +54,7 @@ class OptimSection:
     device: str = "cpu"
     threads: int = 1
     seed: int = 1
+    start_from: str = ""
     compile: bool = True
     log_steps: int = 100
     # By the clock, unless `evaluate_steps` says how many steps lie between two evaluations.

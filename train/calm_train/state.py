@@ -1,5 +1,6 @@
 """state.pt: all that a training needs to go on exactly where it stopped."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,20 @@ FREE = {
 }
 
 
+# What weights and moments mean depends on these; a run that starts from another must agree with it.
+MEANING = ("tokenizer", "patch_size", "autoencoder")
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What went into a model: into its parts, or into the run that another starts from."""
+
+    steps: int = 0
+    flops: int = 0
+    tokens: int = 0
+    seconds: int = 0
+
+
 def random_state() -> list[torch.Tensor]:
     """Of the CPU, then of each CUDA device."""
     return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])]
@@ -39,8 +54,9 @@ def write_state(folder: Path, state: dict[str, Any]) -> None:
     replace_file(folder / "state.pt", lambda path: torch.save(state, path))
 
 
-def read_state(folder: Path, identity: dict[str, Any], device: str) -> dict[str, Any] | None:
-    """None where nothing was saved. Another configuration than the saved one ends the program with a sentence."""
+def read_state(folder: Path, identity: dict[str, Any] | None, device: str) -> dict[str, Any] | None:
+    """None where nothing was saved. Another configuration than the saved one, if one is given, ends the program
+    with a sentence."""
     path = folder / "state.pt"
     if not path.exists():
         return None
@@ -48,6 +64,8 @@ def read_state(folder: Path, identity: dict[str, Any], device: str) -> dict[str,
         state = torch.load(path, weights_only=True, map_location=device)
     except Exception as error:
         raise SystemExit(f"{path} cannot be read ({type(error).__name__}); delete {folder} to start over") from None
+    if identity is None:
+        return state
     before = state.get("identity", {})
     for name in sorted(set(identity) | set(before)):
         if name not in FREE and before.get(name) != identity.get(name):
@@ -56,6 +74,19 @@ def read_state(folder: Path, identity: dict[str, Any], device: str) -> dict[str,
                 "give the old value to go on, or delete the folder to start over"
             )
     return state
+
+
+def read_start(folder: Path, identity: dict[str, Any], device: str) -> tuple[dict[str, Any], Spent]:
+    """State of the run that a new one starts from, and what it spent. A run that is not there, or that gives the
+    weights another meaning, ends the program with a sentence."""
+    state = read_state(folder, None, device)
+    if state is None:
+        raise SystemExit(f"start_from: {folder} holds no state.pt; name the folder of a run that was trained")
+    for name in MEANING:
+        before, now = state["identity"].get(name), identity.get(name)
+        if before != now:
+            raise SystemExit(f"start_from: {folder} was trained with {name} = {before}, now it is {now}")
+    return state, Spent(**state["spent"])
 
 
 def keep_until(metrics: Path, step: int) -> None:

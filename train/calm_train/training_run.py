@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from calm_train.config import Config
 from calm_train.data import Mixture, Special, held_out_documents
 from calm_train.loop import Costs, Hooks, Loop
 from calm_train.sections import OptimSection
+from calm_train.state import Spent, read_start
 from calm_train.vocabulary import Vocabulary
 
 HELD_OUT_DOCUMENTS = 48
@@ -62,6 +64,10 @@ class TrainingRun:
         identity |= {"patch_size": self.special.patch_size, "tokenizer": self.vocabulary.fingerprint}
         identity |= {"mix": data.mix, "final_mix": data.final_mix, "final_fraction": data.final_fraction}
         chunks = self.section.rows * self.section.row_chunks
-        costs = Costs(chunks * self.special.patch_size, flops_of(chunks), before)
-        facts = Loop(module, self.section, self.folder, hooks, self.mixture, costs, identity).run()
+        start, spent = None, Spent(flops=before)
+        if self.section.start_from:
+            folder = Path(self.section.start_from) / "training" / self.folder.name
+            start, spent = read_start(folder, identity, self.section.device)
+        costs = Costs(chunks * self.special.patch_size, flops_of(chunks), spent)
+        facts = Loop(module, self.section, self.folder, hooks, self.mixture, costs, identity, start).run()
         print(f"{self.folder.name} in {self.config.run}: {facts['steps']} steps, {facts['tokens']:,} tokens")

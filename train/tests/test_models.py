@@ -1,9 +1,11 @@
 """The networks: tensor names, causality, document borders, and the algebra that training relies on."""
 
+import pytest
 import torch
+from torch.distributions import Normal, kl_divergence
 
 from calm_train.calm_training import CalmTraining
-from calm_train.models.autoencoder import Autoencoder, autoencoder_loss
+from calm_train.models.autoencoder import Autoencoder, autoencoder_loss, clipped_kl
 from calm_train.models.backbone import document_mask
 from calm_train.models.calm import Calm
 from calm_train.models.energy_head import draw_noise
@@ -94,3 +96,19 @@ def test_only_the_model_itself_is_trained(calm: Calm):
     training(CHUNKS, torch.zeros(2, 6, dtype=torch.long))[0].backward()
     assert all(p.grad is None for p in calm.ae_model.parameters())
     assert all(p.grad is not None for n, p in training.named_parameters() if not n.startswith("model.ae_model"))
+
+
+def test_kl_without_a_floor_is_that_of_the_normal_distributions():
+    mean, log_std = torch.randn(5, 7), 0.3 * torch.randn(5, 7)
+    each = kl_divergence(Normal(mean, log_std.exp()), Normal(0.0, 1.0))
+    torch.testing.assert_close(clipped_kl(mean, log_std, 0.0), each.sum(-1).mean())
+
+
+def test_kl_below_its_floor_counts_as_the_floor_and_has_no_gradient():
+    mean = torch.tensor([[0.1, 2.0]], requires_grad=True)
+    loss = clipped_kl(mean, torch.zeros(1, 2), 0.5)
+    loss.backward()
+    # 0.1^2 / 2 lies below the floor of 0.5, 2^2 / 2 above it.
+    assert loss.item() == pytest.approx(0.5 + 2.0)
+    assert mean.grad is not None
+    assert mean.grad.tolist() == [[0.0, 2.0]]

@@ -106,8 +106,15 @@ def autoencoder_loss(
     latent = F.dropout(mean + std * torch.randn_like(std), dropout)
     logits = model.decode(latent).float()
     cross_entropy = F.cross_entropy(logits.flatten(0, 1), tokens.flatten()) * tokens.shape[-1]
-    # The floor acts per sample and dimension, before averaging: it keeps dimensions from collapsing.
-    kl = 0.5 * (mean**2 + std**2 - 1 - 2 * log_std)
-    kl = kl.clamp(min=kl_clamp).sum(-1).mean()
+    kl = clipped_kl(mean, log_std, kl_clamp)
     loss = cross_entropy + kl_weight * kl
     return loss, {"cross_entropy": cross_entropy.detach(), "kl": kl.detach(), "sigma": std.detach().mean()}
+
+
+def clipped_kl(mean: Tensor, log_std: Tensor, floor: float) -> Tensor:
+    """KL divergence of N(mean, std^2) from N(0, 1), summed over the last axis, averaged over the others (paper 2.2).
+
+    The floor acts per sample and dimension, before averaging: below it no gradient pushes a dimension to collapse.
+    """
+    kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std)
+    return kl.clamp(min=floor).sum(-1).mean()
