@@ -1,6 +1,7 @@
 /** Puts the app on a socket, and takes it off again without cutting off those who still read. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { CalmError } from '../errors.js';
 import { createApp } from './app.js';
@@ -22,8 +23,8 @@ export interface RunningServer {
   /** Base URL without a slash at the end. */
   readonly url: string;
   /**
-   * Takes no more connections and requests, gives running requests `drainMs` to finish, ends the rest with an error,
-   * and resolves when every connection is closed. May be called again to shorten the time.
+   * Refuses requests from now on, and connections a moment later, gives running requests `drainMs` to finish, ends the
+   * rest with an error, and resolves when every connection is closed. May be called again to shorten the time.
    */
   close(drainMs: number): Promise<void>;
 }
@@ -33,6 +34,9 @@ export interface LoadingServer extends RunningServer {
   /** Begins to take requests. */
   serve(context: ServerContext): void;
 }
+
+/** Time for connections that are on their way while the server begins to close. */
+const arrivalMs = 100;
 
 /** Time for the last error events to reach their readers before the sockets are closed. */
 const farewellMs = 1_000;
@@ -70,9 +74,12 @@ export async function listenWhileLoading(
       lifecycle = context.lifecycle;
       answer = requestListener(createApp(context));
     },
-    close: drainMs => {
+    close: async drainMs => {
+      lifecycle?.drain();
+      const beganMs = performance.now();
+      await acceptWaiting(server, drainMs);
       unused.close();
-      return close(server, closed, lifecycle, drainMs);
+      await close(server, closed, lifecycle, Math.max(0, drainMs - (performance.now() - beganMs)));
     },
   };
 }
@@ -106,6 +113,26 @@ function describeBindError(error: NodeJS.ErrnoException, host: string, port: num
   return new CalmError('bad_usage', `Cannot listen on ${host} port ${port}: ${reason}.`, { cause: error });
 }
 
+/**
+ * Takes the connections that the kernel has made already: with the listening socket they would be reset, and so they get
+ * their 503. Node takes one in a turn of its event loop; a turn without one says that none waits.
+ */
+async function acceptWaiting(server: Server, limitMs: number): Promise<void> {
+  if (limitMs === 0 || !server.listening) return;
+  const endMs = performance.now() + limitMs;
+  await delay(Math.min(arrivalMs, limitMs));
+  let hasAccepted = true;
+  const note = (): void => {
+    hasAccepted = true;
+  };
+  server.on('connection', note);
+  while (hasAccepted && performance.now() < endMs) {
+    hasAccepted = false;
+    await nextTurn();
+  }
+  server.off('connection', note);
+}
+
 /** @param closed settles when the last connection is gone, whether or not that was before */
 async function close(
   server: Server,
@@ -113,7 +140,6 @@ async function close(
   lifecycle: Lifecycle | undefined,
   drainMs: number,
 ): Promise<void> {
-  lifecycle?.drain();
   if (server.listening) server.close();
   server.closeIdleConnections();
   const endTimer = setTimeout(() => lifecycle?.end(), drainMs);

@@ -23,9 +23,12 @@ export class UnusedConnections {
   /** Closes them: `server.closeIdleConnections()` leaves them open, and a server that closes would wait for them. */
   close(): void {
     if (this.#sockets.size === 0) return;
-    setTimeout(() => {
-      for (const socket of this.#sockets.values()) socket.destroy();
-    }, graceMs);
+    // A turn of the event loop later, because a busy process comes to what it has been sent after its timers.
+    setTimeout(() => setImmediate(() => this.#destroyAll()), graceMs);
+  }
+
+  #destroyAll(): void {
+    for (const socket of this.#sockets.values()) socket.destroy();
   }
 }
 

@@ -17,9 +17,10 @@ export function openRawSocket(server: { readonly url: string }): Socket {
   return connect(Number(new URL(server.url).port), '127.0.0.1');
 }
 
-/** All that the server sends until it closes the connection. */
+/** All that the server sends until it closes or resets the connection. */
 export async function readAll(socket: Socket): Promise<string> {
   const parts: Buffer[] = [];
+  socket.on('error', () => {});
   socket.on('data', part => parts.push(part));
   await new Promise(resolve => socket.once('close', resolve));
   return Buffer.concat(parts).toString();

@@ -1,22 +1,10 @@
 /** A full queue, a model that fails, readers that leave or stop reading, and a server that shuts down. */
-import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { openRawSocket, readAll } from './raw-request.js';
-import { type FakeServer, startFakeServer } from './start-server.js';
+import { openRawRequest, openRawSocket, readAll } from './raw-request.js';
+import { startFakeServer } from './start-server.js';
 import { until } from './until.js';
 
 const endless = { model: 'fake', prompt: 'a', ignore_eos: true } as { model: string; prompt: string };
-
-/** Writes a completion request on a plain socket and leaves the rest to the test. */
-function openRequest(server: FakeServer, body: object): Socket {
-  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
-  const json = JSON.stringify({ ...endless, ...body });
-  socket.write(
-    'POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n' +
-      `content-length: ${Buffer.byteLength(json)}\r\n\r\n${json}`,
-  );
-  return socket;
-}
 
 describe('a full queue', () => {
   it('refuses a request whole, with 429 and Retry-After, and takes it when there is room', async () => {
@@ -104,7 +92,7 @@ describe('a client that leaves', () => {
   ])('frees the slot of its %s at once, without another step', async (_, body) => {
     await using server = await startFakeServer();
     server.model.pause();
-    const socket = openRequest(server, { ...body, max_tokens: 2000 });
+    const socket = openRawRequest(server, { ...endless, ...body, max_tokens: 2000 });
     await until(() => server.engine.stats().leasedSlots === 1);
     const { steps } = server.engine.stats();
     socket.destroy();
@@ -121,9 +109,9 @@ describe('a client that leaves', () => {
   ])('takes its waiting %s out of the queue', async (_, body) => {
     await using server = await startFakeServer({ slotCount: 1 });
     server.model.pause();
-    const first = openRequest(server, { max_tokens: 8 });
+    const first = openRawRequest(server, { ...endless, max_tokens: 8 });
     await until(() => server.engine.stats().leasedSlots === 1);
-    const second = openRequest(server, { ...body, max_tokens: 8, n: 3 });
+    const second = openRawRequest(server, { ...endless, ...body, max_tokens: 8, n: 3 });
     await until(() => server.engine.stats().waiting === 3);
     second.destroy();
     await until(() => server.engine.stats().waiting === 0);
@@ -134,7 +122,7 @@ describe('a client that leaves', () => {
 
   it('costs nothing where it leaves before its body is complete', async () => {
     await using server = await startFakeServer();
-    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    const socket = openRawSocket(server);
     socket.write(
       'POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{"pro',
     );
@@ -151,7 +139,7 @@ describe('a client that does not read', () => {
     await using server = await startFakeServer({ contextChunks: 20_000 });
     // Every choice begins with the prompt's text and ids, so that 128 of them fill any buffer of the kernel.
     const body = { prompt: 'x'.repeat(40_000), echo: true, return_token_ids: true, n: 128, max_tokens: 8 };
-    const socket = openRequest(server, { ...body, stream: true });
+    const socket = openRawRequest(server, { ...endless, ...body, stream: true });
     socket.pause();
     await until(() => server.engine.stats().finished.length === 128);
     await server.client.completions.create({ ...endless, max_tokens: 8 });
@@ -180,7 +168,7 @@ describe('shutdown', () => {
 
   it('does not wait for a connection that was opened ahead of any request', async () => {
     await using server = await startFakeServer();
-    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    const socket = openRawSocket(server);
     // Ordered after it: when this one is answered, the server has accepted the other.
     expect((await fetch(`${server.url}/health`)).status).toBe(200);
     const gone = new Promise(resolve => socket.once('close', resolve));
@@ -199,6 +187,21 @@ describe('shutdown', () => {
     const [answer, nothing] = await Promise.all(answers);
     expect(answer).toMatch(/^HTTP\/1\.1 503 [\s\S]*"shutting_down"/);
     expect(nothing).toBe('');
+    await closing;
+  });
+
+  it('answers requests on connections that the kernel has made and the server not yet accepted', async () => {
+    await using server = await startFakeServer();
+    const sockets = Array.from({ length: 64 }, () => openRawRequest(server, { ...endless, max_tokens: 4 }));
+    const answers = sockets.map(readAll);
+    // The clients of this process hear of their connections all at once, and its server takes one at a time.
+    await Promise.all(sockets.map(socket => new Promise(resolve => socket.once('connect', resolve))));
+    const closing = server.running.close(60_000);
+    const statuses = (await Promise.all(answers)).map(answer => answer.split('\r\n')[0]);
+    // The first may have been taken before the server began to close.
+    const refused = statuses.filter(status => status !== 'HTTP/1.1 200 OK');
+    expect(refused.length).toBeGreaterThan(32);
+    expect(refused).toEqual(refused.map(() => 'HTTP/1.1 503 Service Unavailable'));
     await closing;
   });
 
