@@ -44,7 +44,9 @@ describe('timings', () => {
     });
     expect(timings.predicted_ms).toBeGreaterThanOrEqual(timings.prompt_ms);
     expect(timings.prompt_ms).toBeGreaterThan(0);
-    expect(timings.predicted_per_second * timings.predicted_ms).toBeCloseTo(30_000, -1);
+    // Both are rounded to three decimals, and a fake model needs a few milliseconds only.
+    const tokens = (timings.predicted_per_second * timings.predicted_ms) / 1000;
+    expect(Math.abs(tokens / 30 - 1)).toBeLessThan(0.01);
   });
 
   it('come once in a stream, with the last text, and again with the usage', async () => {
