@@ -7,7 +7,7 @@ import { cpSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const source = fileURLToPath(new URL('../src/server/playground/', import.meta.url));
-const target = process.argv[2] ?? fileURLToPath(new URL('../dist/server/playground/', import.meta.url));
+const source = fileURLToPath(new URL('../src/server/playground/page/', import.meta.url));
+const target = process.argv[2] ?? fileURLToPath(new URL('../dist/server/playground/page/', import.meta.url));
 
 cpSync(source, target, { recursive: true, filter: path => basename(path) !== 'tsconfig.json' });

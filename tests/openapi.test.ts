@@ -2,15 +2,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { createApp } from '../src/server/app.js';
-import type { ChatEvent, ChatResponse } from '../src/server/chat-response.js';
-import type { CompletionResponse } from '../src/server/completion-response.js';
-import { completionSchema } from '../src/server/completion-schema.js';
-import { Lifecycle } from '../src/server/lifecycle.js';
-import type { chatAnswer, chatEvent, completionEvent } from '../src/server/openapi-answers.js';
-import { describeApi } from '../src/server/openapi-document.js';
-import { documentSchemas, type SchemaName } from '../src/server/openapi-operations.js';
-import { playgroundPaths } from '../src/server/playground-route.js';
-import { ServedModels } from '../src/server/served-model.js';
+import type { ChatEvent, ChatResponse } from '../src/server/chat/chat-response.js';
+import type { CompletionResponse } from '../src/server/completions/completion-response.js';
+import { completionSchema } from '../src/server/completions/completion-schema.js';
+import { ServedModels } from '../src/server/models/served-model.js';
+import type { chatAnswer, chatEvent, completionEvent } from '../src/server/openapi/openapi-answers.js';
+import { describeApi } from '../src/server/openapi/openapi-document.js';
+import { documentSchemas, type SchemaName } from '../src/server/openapi/openapi-operations.js';
+import { playgroundPaths } from '../src/server/playground/playground-route.js';
+import { Lifecycle } from '../src/server/requests/lifecycle.js';
 import { type FakeServer, startFakeServer } from './server/start-server.js';
 import { until } from './server/until.js';
 

@@ -7,7 +7,7 @@ import { type ModelPackage, openPackage, packageFile, resolvePackage } from '../
 import { OrtEnvironment } from '../runtime/ort/environment.js';
 import { OrtLibrary } from '../runtime/ort/library.js';
 import type { LoadingModel } from '../server/loading-app.js';
-import type { ServedModel } from '../server/served-model.js';
+import type { ServedModel } from '../server/models/served-model.js';
 import { type Encoding, openEncoding } from '../tokenizer/encoding.js';
 import { modelsFolder } from './default-models.js';
 import type { ModelOptions } from './model-options.js';

@@ -1,6 +1,6 @@
 /** The command line: which commands there are. */
 import { Command } from 'commander';
-import { readVersion } from '../server/version.js';
+import { readVersion } from '../server/status/version.js';
 import { registerBench } from './bench.js';
 import { registerConvert } from './convert.js';
 import { registerEval } from './eval.js';

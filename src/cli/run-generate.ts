@@ -1,12 +1,12 @@
 /** Runs one completion and prints it. */
 import { randomUUID } from 'node:crypto';
-import { collectCompletion } from '../server/completion-response.js';
-import { type ChoiceDelta, startCompletion } from '../server/completion-run.js';
-import { completionSchema } from '../server/completion-schema.js';
-import { parseBody } from '../server/parse-body.js';
-import type { ServedModel } from '../server/served-model.js';
-import { type Generation, toGeneration } from '../server/to-generation.js';
-import { TokenNames } from '../server/token-names.js';
+import { TokenNames } from '../server/answers/token-names.js';
+import { collectCompletion } from '../server/completions/completion-response.js';
+import { completionSchema } from '../server/completions/completion-schema.js';
+import { type ChoiceDelta, startCompletion } from '../server/generation/completion-run.js';
+import { type Generation, toGeneration } from '../server/generation/to-generation.js';
+import { parseBody } from '../server/http/parse-body.js';
+import type { ServedModel } from '../server/models/served-model.js';
 import { defaultModels } from './default-models.js';
 import type { ModelOptions } from './model-options.js';
 import { openModels } from './open-models.js';

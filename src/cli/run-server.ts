@@ -1,13 +1,13 @@
 /** Loads the models, listens, and goes when it is told to. */
 import { CalmError } from '../errors.js';
-import { Lifecycle } from '../server/lifecycle.js';
+import type { SocketTimeouts } from '../server/http/open-server.js';
 import { listenWhileLoading, type RunningServer } from '../server/listen.js';
 import type { LoadingModel } from '../server/loading-app.js';
-import { createLog, type Log } from '../server/log.js';
-import type { SocketTimeouts } from '../server/open-server.js';
-import { RequestMonitor } from '../server/request-monitor.js';
-import type { RequestSummary } from '../server/request-record.js';
-import { type ModelNaming, type ServedModel, ServedModels } from '../server/served-model.js';
+import { type ModelNaming, type ServedModel, ServedModels } from '../server/models/served-model.js';
+import { Lifecycle } from '../server/requests/lifecycle.js';
+import { RequestMonitor } from '../server/requests/request-monitor.js';
+import { createLog, type Log } from '../server/telemetry/log.js';
+import type { RequestSummary } from '../server/telemetry/request-record.js';
 import { gatherApiKeys } from './api-keys.js';
 import { type ModelChoice, openModelsAside } from './open-models.js';
 import type { ServeSettings } from './settings.js';

@@ -3,7 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { CalmError } from '../errors.js';
-import type { TlsIdentity } from '../server/open-server.js';
+import type { TlsIdentity } from '../server/http/open-server.js';
 import type { ServeSettings } from './settings.js';
 
 /**

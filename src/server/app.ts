@@ -1,22 +1,22 @@
 /** The HTTP surface: which paths there are, and that every failure leaves as OpenAI's error envelope. */
 import { type Context, Hono } from 'hono';
 import { CalmError } from '../errors.js';
-import { requireApiKey } from './auth.js';
-import { answerChat } from './chat-route.js';
-import { answerCompletion } from './completions-route.js';
-import { allowOrigins } from './cors.js';
-import { describeError } from './errors.js';
-import { type ProbeAnswer, showHealth, showLiveness, showReadiness } from './health-routes.js';
-import { listModels, showModel } from './models-route.js';
-import { describeApi } from './openapi-document.js';
-import { readPlayground } from './playground-route.js';
-import { RequestMonitor } from './request-monitor.js';
-import type { ServerEnv } from './request-signal.js';
+import { answerChat } from './chat/chat-route.js';
+import { answerCompletion } from './completions/completions-route.js';
+import { requireApiKey } from './http/auth.js';
+import { allowOrigins } from './http/cors.js';
+import { describeError } from './http/errors.js';
+import { describeApi } from './openapi/openapi-document.js';
+import { readPlayground } from './playground/playground-route.js';
+import { RequestMonitor } from './requests/request-monitor.js';
+import type { ServerEnv } from './requests/request-signal.js';
+import { watchRequests } from './requests/watch-request.js';
 import { reportError, type ServerContext } from './server-context.js';
-import { answerProps, answerSlots } from './slots-route.js';
-import { answerDetokenize, answerTokenize, answerTokenizerInfo } from './tokenize-route.js';
-import { readVersion } from './version.js';
-import { watchRequests } from './watch-request.js';
+import { type ProbeAnswer, showHealth, showLiveness, showReadiness } from './status/health-routes.js';
+import { listModels, showModel } from './status/models-route.js';
+import { answerProps, answerSlots } from './status/slots-route.js';
+import { readVersion } from './status/version.js';
+import { answerDetokenize, answerTokenize, answerTokenizerInfo } from './tokenize/tokenize-route.js';
 
 type App = Hono<ServerEnv>;
 type Handler = (context: Context<ServerEnv>) => Response | Promise<Response>;

@@ -5,12 +5,12 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import { getRequestListener } from '@hono/node-server';
 import { CalmError } from '../errors.js';
 import { createApp } from './app.js';
-import { describeError } from './errors.js';
-import type { Lifecycle } from './lifecycle.js';
+import { describeError } from './http/errors.js';
+import { openServer, type SocketOptions } from './http/open-server.js';
+import { UnusedConnections } from './http/unused-connections.js';
 import { createLoadingApp, type LoadingContext } from './loading-app.js';
-import { openServer, type SocketOptions } from './open-server.js';
+import type { Lifecycle } from './requests/lifecycle.js';
 import type { ServerContext } from './server-context.js';
-import { UnusedConnections } from './unused-connections.js';
 
 export interface ListenOptions extends SocketOptions {
   readonly host: string;

@@ -1,13 +1,13 @@
 /** What the socket answers while models are loaded: that the process lives, how far it is, and that it takes no requests. */
 import { type Context, Hono } from 'hono';
 import { CalmError } from '../errors.js';
-import { requireApiKey } from './auth.js';
-import { allowOrigins } from './cors.js';
-import { describeError } from './errors.js';
-import { showLiveness } from './health-routes.js';
-import { readPlayground } from './playground-route.js';
-import type { ServerEnv } from './request-signal.js';
+import { requireApiKey } from './http/auth.js';
+import { allowOrigins } from './http/cors.js';
+import { describeError } from './http/errors.js';
+import { readPlayground } from './playground/playground-route.js';
+import type { ServerEnv } from './requests/request-signal.js';
 import type { ServerContext } from './server-context.js';
+import { showLiveness } from './status/health-routes.js';
 
 /** A model that is served, or will be. */
 export interface LoadingModel {

@@ -1,9 +1,10 @@
 /** What the routes share. */
-import { isServerFault } from './errors.js';
-import type { Lifecycle } from './lifecycle.js';
-import type { RequestMonitor } from './request-monitor.js';
-import type { ServedModels } from './served-model.js';
-import type { Granularity } from './to-generation.js';
+
+import type { Granularity } from './generation/to-generation.js';
+import { isServerFault } from './http/errors.js';
+import type { ServedModels } from './models/served-model.js';
+import type { Lifecycle } from './requests/lifecycle.js';
+import type { RequestMonitor } from './requests/request-monitor.js';
 
 export interface ServerContext {
   readonly models: ServedModels;

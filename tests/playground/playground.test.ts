@@ -1,9 +1,9 @@
 /** The playground in a real Chromium against the real server: what its user sees and can do. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Lifecycle } from '../../src/server/lifecycle.js';
 import { listen, listenWhileLoading } from '../../src/server/listen.js';
-import { ServedModels } from '../../src/server/served-model.js';
+import { ServedModels } from '../../src/server/models/served-model.js';
+import { Lifecycle } from '../../src/server/requests/lifecycle.js';
 import { eosTokenId } from '../server/fake-model.js';
 import { startFakeServer, startServer, type TestServer } from '../server/start-server.js';
 import { until } from '../server/until.js';

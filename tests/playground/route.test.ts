@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listenWhileLoading } from '../../src/server/listen.js';
-import { playgroundPaths } from '../../src/server/playground-route.js';
+import { playgroundPaths } from '../../src/server/playground/playground-route.js';
 import { startFakeServer } from '../server/start-server.js';
 
 const root = resolve(import.meta.dirname, '../..');
-const source = join(root, 'src/server/playground');
+const source = join(root, 'src/server/playground/page');
 const served = readdirSync(source).filter(name => name !== 'tsconfig.json');
 
 describe('the playground’s files', () => {

@@ -1,7 +1,7 @@
 /** POST /v1/chat/completions over a socket, with the official client where it can send what is tested. */
 import type OpenAI from 'openai';
 import { describe, expect, it } from 'vitest';
-import { chatSchema } from '../../src/server/chat-schema.js';
+import { chatSchema } from '../../src/server/chat/chat-schema.js';
 import { openChatTemplate } from '../../src/tokenizer/chat-template.js';
 import { bosTokenId, eosTokenId } from './fake-model.js';
 import { type FakeServer, startFakeServer } from './start-server.js';

@@ -1,6 +1,6 @@
 /** Which names reach which model: its own, aliases, and any. */
 import { describe, expect, it } from 'vitest';
-import { ServedModels } from '../../src/server/served-model.js';
+import { ServedModels } from '../../src/server/models/served-model.js';
 import { startFakeServer } from './start-server.js';
 
 const ask = { prompt: 'a', max_tokens: 1 };

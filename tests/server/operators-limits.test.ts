@@ -1,8 +1,8 @@
 /** Limits: slow and rude clients, requests that take too long, a server that loads or goes. */
 import { describe, expect, it } from 'vitest';
-import { Lifecycle } from '../../src/server/lifecycle.js';
 import { listenWhileLoading } from '../../src/server/listen.js';
-import { ServedModels } from '../../src/server/served-model.js';
+import { ServedModels } from '../../src/server/models/served-model.js';
+import { Lifecycle } from '../../src/server/requests/lifecycle.js';
 import { openRawRequest, openRawSocket, readAll } from './raw-request.js';
 import { startFakeServer } from './start-server.js';
 import { until } from './until.js';

@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { completionSchema } from '../../src/server/completion-schema.js';
+import { completionSchema } from '../../src/server/completions/completion-schema.js';
 import { type FakeServer, startFakeServer } from './start-server.js';
 
 let server: FakeServer;

@@ -1,13 +1,13 @@
 /** Starts the server in this process on a free port, with the official client pointed at it. */
 import OpenAI from 'openai';
 import { Engine } from '../../src/runtime/engine.js';
-import { Lifecycle } from '../../src/server/lifecycle.js';
+import type { SocketTimeouts, TlsIdentity } from '../../src/server/http/open-server.js';
 import { listen, type RunningServer } from '../../src/server/listen.js';
-import type { SocketTimeouts, TlsIdentity } from '../../src/server/open-server.js';
-import { type MonitorOptions, RequestMonitor } from '../../src/server/request-monitor.js';
-import type { RequestSummary } from '../../src/server/request-record.js';
-import { type ModelNaming, type ServedModel, ServedModels } from '../../src/server/served-model.js';
+import { type ModelNaming, type ServedModel, ServedModels } from '../../src/server/models/served-model.js';
+import { Lifecycle } from '../../src/server/requests/lifecycle.js';
+import { type MonitorOptions, RequestMonitor } from '../../src/server/requests/request-monitor.js';
 import type { ServerContext } from '../../src/server/server-context.js';
+import type { RequestSummary } from '../../src/server/telemetry/request-record.js';
 import { openPlainChatTemplate } from '../../src/tokenizer/chat-template-plain.js';
 import type { Encoding } from '../../src/tokenizer/encoding.js';
 import { openByteEncoding } from './byte-encoding.js';

@@ -1,0 +1,42 @@
+/** POST /v1/completions. */
+import type { Context } from 'hono';
+import { readUsageOptions } from '../answers/answer-meter.js';
+import { type AnswerForm, type AnswerHead, respond } from '../answers/respond.js';
+import { TokenNames } from '../answers/token-names.js';
+import { findIgnoredParams, surfaceIgnoredParams } from '../generation/ignored-params.js';
+import { toGeneration } from '../generation/to-generation.js';
+import { parseBody } from '../http/parse-body.js';
+import { readJson } from '../http/read-json.js';
+import { controlRequest, type ServerEnv } from '../requests/request-signal.js';
+import type { ServerContext } from '../server-context.js';
+import { collectCompletion, streamCompletion } from './completion-response.js';
+import { completionSchema } from './completion-schema.js';
+
+/** Answers one completion request. Whatever is wrong with it is thrown before the first byte of the answer. */
+export async function answerCompletion(
+  context: Context<ServerEnv>,
+  server: ServerContext,
+): Promise<Response> {
+  server.lifecycle.assertOpen();
+  const controller = controlRequest(context, server.lifecycle);
+  const body = parseBody(completionSchema, await readJson(context.req.raw, server.maxBodyBytes));
+  const model = server.models.get(body.model);
+  surfaceIgnoredParams(context, findIgnoredParams(body, model, server.strictParams ?? false));
+  const { streamGranularity } = server;
+  const granular = { ...body, stream_granularity: body.stream_granularity ?? streamGranularity };
+  const generation = toGeneration(granular, model);
+  const options = {
+    // A model without a tokenizer has only ids to answer with.
+    returnTokenIds: body.return_token_ids ?? model.encoding === null,
+    tokenNames: new TokenNames(model.encoding, body.return_tokens_as_token_ids ?? false),
+    model,
+    ...readUsageOptions(body),
+  };
+  const named = (head: AnswerHead) => ({ ...head, object: 'text_completion' as const });
+  const form: AnswerForm = {
+    idPrefix: 'cmpl',
+    collect: (deltas, head) => collectCompletion(deltas, named(head), generation, options),
+    stream: (deltas, head) => streamCompletion(deltas, named(head), generation, options),
+  };
+  return respond(context, server, { model, generation, isStream: body.stream ?? false, form, controller });
+}
