@@ -1,5 +1,5 @@
 /** The rules of docs/architecture.md that a compiler does not check: imports go one way, no cycles, no barrels. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -19,13 +19,37 @@ const allowedImports: Record<string, readonly string[]> = {
   cli: ['errors.ts', 'float16.ts', 'runtime', 'sampler', 'tokenizer', 'convert', 'evaluate', 'server'],
 };
 
+/** The same for what stands in src/server, from what knows nothing of models up to the app. */
+const allowedServerImports: Record<string, readonly string[]> = {
+  'excerpt.ts': [],
+  http: ['excerpt.ts'],
+  models: [],
+  playground: [],
+  telemetry: ['models'],
+  requests: ['models', 'telemetry'],
+  generation: ['excerpt.ts', 'models'],
+  'server-context.ts': ['generation', 'http', 'models', 'requests'],
+  answers: ['generation', 'http', 'models', 'requests', 'server-context.ts'],
+  completions: ['answers', 'generation', 'models', 'requests', 'server-context.ts'],
+  chat: ['answers', 'excerpt.ts', 'generation', 'models', 'requests', 'server-context.ts'],
+  tokenize: ['chat', 'generation', 'http', 'models', 'requests', 'server-context.ts'],
+  status: ['models', 'requests', 'server-context.ts'],
+  openapi: ['chat', 'completions', 'status', 'tokenize'],
+  'loading-app.ts': ['http', 'playground', 'requests', 'server-context.ts', 'status'],
+  'app.ts': [
+    ...['chat', 'completions', 'http', 'openapi', 'playground', 'requests', 'status', 'tokenize'],
+    'server-context.ts',
+  ],
+  'listen.ts': ['app.ts', 'http', 'loading-app.ts', 'requests', 'server-context.ts'],
+};
+
 /** Native code, and the packages that only one folder may know. */
 const packageOwners: Record<string, readonly string[]> = {
   koffi: ['runtime/ort'],
   'onnxruntime-node': ['runtime/ort'],
   hono: ['server'],
-  pino: ['server'],
-  'prom-client': ['server'],
+  pino: ['server/telemetry'],
+  'prom-client': ['server/telemetry'],
   '@hono/node-server': ['server'],
   tiktoken: ['tokenizer'],
   '@huggingface/jinja': ['tokenizer'],
@@ -65,8 +89,21 @@ function readSources(): SourceFile[] {
 }
 
 const files = readSources();
-const folderOf = (path: string): string => path.split('/')[0] as string;
 const isWithin = (path: string, place: string): boolean => path === place || path.startsWith(`${place}/`);
+
+/** Imports that a table does not allow, of the files in a folder of src to others in it; '' for src itself. */
+function findForbiddenImports(base: string, allowed: Record<string, readonly string[]>): string[] {
+  const start = base === '' ? '' : `${base}/`;
+  return files
+    .filter(file => file.path.startsWith(start))
+    .flatMap(file => {
+      const folder = file.path.slice(start.length).split('/')[0] as string;
+      const places = [folder, ...(allowed[folder] ?? [])].map(place => start + place);
+      return file.imports
+        .filter(target => target.startsWith(start) && !places.some(place => isWithin(target, place)))
+        .map(target => `${file.path} imports ${target}`);
+    });
+}
 
 function findCycle(): string[] | null {
   const byPath = new Map(files.map(file => [file.path, file]));
@@ -95,14 +132,21 @@ describe('architecture', () => {
   });
 
   it('lets imports go one way between the folders', () => {
-    const wrong = files.flatMap(file => {
-      const folder = folderOf(file.path);
-      const allowed = [folder, ...(allowedImports[folder] ?? [])];
-      return file.imports
-        .filter(target => !allowed.some(place => isWithin(target, place)))
-        .map(target => `${file.path} imports ${target}`);
-    });
-    expect(wrong).toEqual([]);
+    expect(findForbiddenImports('', allowedImports)).toEqual([]);
+  });
+
+  it('lets imports go one way between the folders of the server', () => {
+    expect(findForbiddenImports('server', allowedServerImports)).toEqual([]);
+  });
+
+  it('has no table of directions that goes in a circle', () => {
+    for (const table of [allowedImports, allowedServerImports]) {
+      const names = Object.keys(table);
+      for (const [index, name] of names.entries()) {
+        const later = table[name]?.filter(place => names.indexOf(place.split('/')[0] as string) >= index);
+        expect(later, name).toEqual([]);
+      }
+    }
   });
 
   it('keeps every package in the folder that owns it', () => {
@@ -130,6 +174,23 @@ describe('architecture', () => {
   it('has no mutable state at module level', () => {
     const wrong = files.filter(file => /^(export\s+)?(let|var)\s/m.test(file.text));
     expect(wrong.map(file => file.path)).toEqual([]);
+  });
+
+  it('names only files that there are in README.md and docs/', () => {
+    const pages = [
+      'README.md',
+      ...readdirSync(join(root, 'docs'), { recursive: true }).map(name => `docs/${name}`),
+    ];
+    const named = pages
+      .filter(page => page.endsWith('.md'))
+      .flatMap(page => {
+        const paths = readFileSync(join(root, page), 'utf8').matchAll(
+          /(?<![\w/])(?:src|tests|scripts|loadtest|train|deploy)\/[\w./-]*\w/g,
+        );
+        return [...paths].map(([path]) => ({ page, path }));
+      });
+    expect(named.length).toBeGreaterThan(50);
+    expect(named.filter(({ path }) => !existsSync(join(root, path)))).toEqual([]);
   });
 
   it('keeps files short enough to read', () => {

@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { TokenNames } from '../server/answers/token-names.js';
 import { collectCompletion } from '../server/completions/completion-response.js';
 import { completionSchema } from '../server/completions/completion-schema.js';
+import { toCompletionGeneration } from '../server/completions/to-completion-generation.js';
 import { type ChoiceDelta, startCompletion } from '../server/generation/completion-run.js';
-import { type Generation, toGeneration } from '../server/generation/to-generation.js';
+import type { Generation } from '../server/generation/generation.js';
 import { parseBody } from '../server/http/parse-body.js';
 import type { ServedModel } from '../server/models/served-model.js';
 import { defaultModels } from './default-models.js';
@@ -38,7 +39,7 @@ export async function generate(options: GenerateOptions): Promise<void> {
     onNote: log,
   });
   const [model] = opened.models;
-  const generation = toGeneration(readBody(options), model);
+  const generation = toCompletionGeneration(readBody(options), model);
   const startedMs = performance.now();
   const deltas = startCompletion(model, generation, new AbortController());
   const tokenCount = options.json

@@ -7,7 +7,7 @@ import { requireApiKey } from './http/auth.js';
 import { allowOrigins } from './http/cors.js';
 import { describeError } from './http/errors.js';
 import { describeApi } from './openapi/openapi-document.js';
-import { readPlayground } from './playground/playground-route.js';
+import { playgroundPaths, readPlayground } from './playground/playground-route.js';
 import { RequestMonitor } from './requests/request-monitor.js';
 import type { ServerEnv } from './requests/request-signal.js';
 import { watchRequests } from './requests/watch-request.js';
@@ -33,7 +33,7 @@ export function createApp(context: ServerContext): App {
     await next();
   });
   app.use(allowOrigins(server.allowedOrigins ?? ['*']));
-  app.use(requireApiKey(server.apiKeys ?? []));
+  app.use(requireApiKey(server.apiKeys ?? [], playgroundPaths));
   for (const prefix of ['/v1', '']) {
     addRoute(app, 'POST', `${prefix}/completions`, context => answerCompletion(context, server));
     addRoute(app, 'POST', `${prefix}/chat/completions`, context => answerChat(context, server));

@@ -4,7 +4,7 @@ import { CalmError } from '../errors.js';
 import { requireApiKey } from './http/auth.js';
 import { allowOrigins } from './http/cors.js';
 import { describeError } from './http/errors.js';
-import { readPlayground } from './playground/playground-route.js';
+import { playgroundPaths, readPlayground } from './playground/playground-route.js';
 import type { ServerEnv } from './requests/request-signal.js';
 import type { ServerContext } from './server-context.js';
 import { showLiveness } from './status/health-routes.js';
@@ -29,7 +29,7 @@ export function createLoadingApp(loading: LoadingContext = {}): Hono<ServerEnv> 
   const models = loading.models ?? (() => []);
   const app = new Hono<ServerEnv>({ strict: false });
   app.use(allowOrigins(loading.allowedOrigins ?? ['*']));
-  app.use(requireApiKey(loading.apiKeys ?? []));
+  app.use(requireApiKey(loading.apiKeys ?? [], playgroundPaths));
   app.get('/livez', context => context.json(showLiveness().body));
   app.get('/readyz', context => context.json({ status: 'loading' }, 503));
   for (const prefix of ['/v1', '']) {

@@ -1,6 +1,6 @@
 /** What the routes share. */
 
-import type { Granularity } from './generation/to-generation.js';
+import type { Granularity } from './generation/generation.js';
 import { isServerFault } from './http/errors.js';
 import type { ServedModels } from './models/served-model.js';
 import type { Lifecycle } from './requests/lifecycle.js';

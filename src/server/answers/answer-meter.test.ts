@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Generation } from '../generation/to-generation.js';
+import type { Generation } from '../generation/generation.js';
 import { AnswerMeter } from './answer-meter.js';
 
 const meterOf = (promptLengths: readonly number[], choiceCount: number) =>

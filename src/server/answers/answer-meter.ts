@@ -1,7 +1,7 @@
 /** Counts and times of one answer: OpenAI's `usage`, and `timings` in llama.cpp's words. */
 import type { ChoiceDelta } from '../generation/completion-run.js';
+import type { Generation } from '../generation/generation.js';
 import type { StreamOptions } from '../generation/generation-fields.js';
-import type { Generation } from '../generation/to-generation.js';
 
 /** Token counts; each prompt counts once, however many choices it has. */
 export interface Usage {

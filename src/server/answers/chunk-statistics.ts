@@ -1,7 +1,7 @@
 /** The `chunk_statistics` of an answer: what there is to know of a CALM's probabilities, instead of logprobs. */
 import type { TokenStatistics } from '../../sampler/token-statistics.js';
 import type { ChoiceDelta } from '../generation/completion-run.js';
-import type { Generation } from '../generation/to-generation.js';
+import type { Generation } from '../generation/generation.js';
 
 /** One chunk of a choice, in the order of generation. */
 export interface ChunkStatistics {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import { type ChoiceDelta, startCompletion } from '../generation/completion-run.js';
-import type { Generation } from '../generation/to-generation.js';
+import type { Generation } from '../generation/generation.js';
 import { eventStream, eventStreamHeaders } from '../http/sse.js';
 import type { ServedModel } from '../models/served-model.js';
 import type { ServerEnv } from '../requests/request-signal.js';

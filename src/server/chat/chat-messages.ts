@@ -1,8 +1,8 @@
 /** From messages on the wire to the tokens of one prompt. */
 import { CalmError } from '../../errors.js';
 import type { ChatMessage } from '../../tokenizer/chat-template.js';
-import { checkTextLength } from '../generation/read-prompts.js';
-import { excerpt } from '../http/parse-body.js';
+import { excerpt } from '../excerpt.js';
+import { checkTextLength } from '../generation/check-prompt.js';
 import type { ServedModel } from '../models/served-model.js';
 import type { ChatMessageBody } from './chat-schema.js';
 

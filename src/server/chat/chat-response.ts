@@ -11,7 +11,7 @@ import { type ChunkStatistics, statisticsFields } from '../answers/chunk-statist
 import type { AnswerHead } from '../answers/respond.js';
 import type { TokenNames } from '../answers/token-names.js';
 import type { ChoiceDelta } from '../generation/completion-run.js';
-import type { Generation } from '../generation/to-generation.js';
+import type { Generation } from '../generation/generation.js';
 import { type ChatLogprobs, chatLogprobs } from './chat-logprobs.js';
 
 /** What the client wants to see beside the text. */

@@ -1,7 +1,8 @@
 /** The run of a chat request: its conversation is the prompt, and the rest is as in a completion. */
 import { CalmError } from '../../errors.js';
+import { buildGeneration } from '../generation/build-generation.js';
+import type { Generation } from '../generation/generation.js';
 import { refuseLogprobs } from '../generation/refuse-logprobs.js';
-import { buildGeneration, type Generation } from '../generation/to-generation.js';
 import type { ServedModel } from '../models/served-model.js';
 import { encodeMessages } from './chat-messages.js';
 import type { ChatBody } from './chat-schema.js';

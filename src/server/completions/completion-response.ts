@@ -10,7 +10,7 @@ import {
 import { type ChunkStatistics, statisticsFields } from '../answers/chunk-statistics.js';
 import type { TokenNames } from '../answers/token-names.js';
 import type { ChoiceDelta } from '../generation/completion-run.js';
-import type { Generation } from '../generation/to-generation.js';
+import type { Generation } from '../generation/generation.js';
 import type { ServedModel } from '../models/served-model.js';
 import { chooseBest } from './best-of.js';
 import { type CompletionLogprobs, CompletionLogprobsWriter, joinLogprobs } from './completion-logprobs.js';

@@ -1,30 +1,22 @@
 /** POST /v1/completions. */
 import type { Context } from 'hono';
 import { readUsageOptions } from '../answers/answer-meter.js';
+import { readRequest } from '../answers/read-request.js';
 import { type AnswerForm, type AnswerHead, respond } from '../answers/respond.js';
 import { TokenNames } from '../answers/token-names.js';
-import { findIgnoredParams, surfaceIgnoredParams } from '../generation/ignored-params.js';
-import { toGeneration } from '../generation/to-generation.js';
-import { parseBody } from '../http/parse-body.js';
-import { readJson } from '../http/read-json.js';
-import { controlRequest, type ServerEnv } from '../requests/request-signal.js';
+import type { ServerEnv } from '../requests/request-signal.js';
 import type { ServerContext } from '../server-context.js';
 import { collectCompletion, streamCompletion } from './completion-response.js';
 import { completionSchema } from './completion-schema.js';
+import { toCompletionGeneration } from './to-completion-generation.js';
 
 /** Answers one completion request. Whatever is wrong with it is thrown before the first byte of the answer. */
 export async function answerCompletion(
   context: Context<ServerEnv>,
   server: ServerContext,
 ): Promise<Response> {
-  server.lifecycle.assertOpen();
-  const controller = controlRequest(context, server.lifecycle);
-  const body = parseBody(completionSchema, await readJson(context.req.raw, server.maxBodyBytes));
-  const model = server.models.get(body.model);
-  surfaceIgnoredParams(context, findIgnoredParams(body, model, server.strictParams ?? false));
-  const { streamGranularity } = server;
-  const granular = { ...body, stream_granularity: body.stream_granularity ?? streamGranularity };
-  const generation = toGeneration(granular, model);
+  const { body, model, controller } = await readRequest(context, server, completionSchema);
+  const generation = toCompletionGeneration(body, model);
   const options = {
     // A model without a tokenizer has only ids to answer with.
     returnTokenIds: body.return_token_ids ?? model.encoding === null,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ChunkEvent, GenerationRequest } from '../../runtime/request.js';
 import type { ServedModel } from '../models/served-model.js';
 import { startCompletion } from './completion-run.js';
-import type { Generation } from './to-generation.js';
+import type { Generation } from './generation.js';
 
 const generation: Generation = {
   prompts: [{ tokens: [1], seed: 7, echoText: '' }],

@@ -6,8 +6,8 @@ import type { TokenLogprobs } from '../../sampler/token-sampling/token-logprobs.
 import { compileStopStrings, type StopAutomaton } from '../../tokenizer/stop-strings.js';
 import type { ServedModel } from '../models/served-model.js';
 import { type ChoiceText, createChoiceText, type TextStep } from './choice-text.js';
+import type { Generation } from './generation.js';
 import { interleave } from './interleave.js';
-import type { Generation } from './to-generation.js';
 
 /** What one chunk adds to one choice. The last delta of a choice, and only that one, has a finish reason. */
 export interface ChoiceDelta {

@@ -1,9 +1,7 @@
 /** Fields that the server knows but a model cannot honour: ignored and said so, or refused where it is to be strict. */
-import type { Context } from 'hono';
 import { CalmError } from '../../errors.js';
-import { excerpt } from '../http/parse-body.js';
+import { excerpt } from '../excerpt.js';
 import type { ServedModel } from '../models/served-model.js';
-import type { ServerEnv } from '../requests/request-signal.js';
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -104,13 +102,6 @@ export function findIgnoredParams(body: Body, model: ServedModel, strict: boolea
   const first = ignored[0];
   if (strict && first !== undefined) throw refuse(first, body[first], model);
   return ignored;
-}
-
-/** Tells the client by a header, and the operator by the access log and a metric. */
-export function surfaceIgnoredParams(context: Context<ServerEnv>, ignored: readonly string[]): void {
-  if (ignored.length === 0) return;
-  context.header('x-calm-ignored-params', ignored.join(', '));
-  context.get('record').ignoredParams = ignored;
 }
 
 function refuse(name: string, value: unknown, model: ServedModel): CalmError {

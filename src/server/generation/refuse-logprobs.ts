@@ -1,6 +1,6 @@
 /** Probabilities of tokens, where a model does not report them. */
 import { CalmError } from '../../errors.js';
-import { excerpt } from '../http/parse-body.js';
+import { excerpt } from '../excerpt.js';
 import type { ServedModel } from '../models/served-model.js';
 
 /** By field, the values that ask for no probabilities, and how a sentence calls them. */

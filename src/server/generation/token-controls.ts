@@ -2,7 +2,7 @@
 import { CalmError } from '../../errors.js';
 import type { TokenControls } from '../../sampler/settings.js';
 import { BANNING_BIAS } from '../../sampler/token-sampling/adjust-logits.js';
-import { excerpt } from '../http/parse-body.js';
+import { excerpt } from '../excerpt.js';
 import type { ServedModel } from '../models/served-model.js';
 import type { GenerationFields } from './generation-fields.js';
 

@@ -2,29 +2,20 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { MiddlewareHandler } from 'hono';
 import { CalmError } from '../../errors.js';
-import { playgroundPaths } from '../playground/playground-route.js';
-import type { ServerEnv } from '../requests/request-signal.js';
 
-/**
- * Paths that load balancers and orchestrators ask without a key, which tell nothing but whether the server works, and
- * the playground's page, which asks its user for the key.
- */
-const publicPaths: ReadonlySet<string> = new Set([
-  '/health',
-  '/v1/health',
-  '/livez',
-  '/readyz',
-  ...playgroundPaths,
-]);
+/** Paths that load balancers and orchestrators ask without a key, which tell nothing but whether the server works. */
+const probePaths: readonly string[] = ['/health', '/v1/health', '/livez', '/readyz'];
 
 /**
  * Lets a request pass that carries one of the keys, as `Authorization: Bearer` or as `X-Api-Key`. It stands before the
  * routes, so that a path is protected because it is not listed as public, and not because someone thought of it.
  *
  * @param apiKeys empty to let everyone pass
+ * @param pagePaths further paths that need no key: pages that are the same for everyone
  */
-export function requireApiKey(apiKeys: readonly string[]): MiddlewareHandler<ServerEnv> {
+export function requireApiKey(apiKeys: readonly string[], pagePaths: readonly string[]): MiddlewareHandler {
   const digests = apiKeys.map(digest);
+  const publicPaths = new Set([...probePaths, ...pagePaths]);
   return async (context, next) => {
     if (digests.length > 0 && !publicPaths.has(context.req.path.replace(/(?<=.)\/$/, ''))) {
       checkKey(readKey(context.req.header('authorization'), context.req.header('x-api-key')), digests);

@@ -1,7 +1,6 @@
 /** Which web pages may call the server, and which of its headers they may read. */
 import type { MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
-import type { ServerEnv } from '../requests/request-signal.js';
 
 /** Headers that a page's script may read beside the ones that every script may. */
 const exposedHeaders = ['x-request-id', 'x-calm-ignored-params', 'retry-after', 'www-authenticate'];
@@ -13,7 +12,7 @@ const preflightMaxAgeSeconds = 600;
  *
  * @param allowedOrigins origins such as `https://chat.example.org`; `*` stands for all; empty for none
  */
-export function allowOrigins(allowedOrigins: readonly string[]): MiddlewareHandler<ServerEnv> {
+export function allowOrigins(allowedOrigins: readonly string[]): MiddlewareHandler {
   return cors({
     origin: allowedOrigins.includes('*') ? '*' : [...allowedOrigins],
     allowMethods: ['GET', 'HEAD', 'POST'],

@@ -1,18 +1,7 @@
 /** Turns a refused request body into one sentence that names the field, what it takes and what it was given. */
 import type { z } from 'zod';
 import { CalmError } from '../../errors.js';
-
-const excerptLength = 60;
-
-/** A short form of a value that came from outside, safe for values of any size and depth. */
-export function excerpt(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (Array.isArray(value)) return value.length === 0 ? '[]' : `an array of length ${value.length}`;
-  if (typeof value === 'object' && value !== null) return 'an object';
-  if (typeof value !== 'string') return String(value);
-  const short = value.length > excerptLength;
-  return JSON.stringify(short ? `${value.slice(0, excerptLength)}...` : value);
-}
+import { excerpt } from '../excerpt.js';
 
 /** The value at a path, or undefined where the path leaves the value. */
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
@@ -30,16 +19,15 @@ function formatPath(path: readonly PropertyKey[]): string {
     .join('');
 }
 
+/** An object schema; each field's description says what the field must be. */
+export type BodySchema<Body> = z.ZodType<Body> & { readonly shape: Readonly<Record<string, z.ZodType>> };
+
 /**
  * Checks a request body.
  *
- * @param schema an object schema; each field's description says what the field must be
  * @throws CalmError invalid_request with the first refused field as `param`
  */
-export function parseBody<Body>(
-  schema: z.ZodType<Body> & { readonly shape: Readonly<Record<string, z.ZodType>> },
-  body: unknown,
-): Body {
+export function parseBody<Body>(schema: BodySchema<Body>, body: unknown): Body {
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   const path = result.error.issues[0]?.path ?? [];

@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import { CalmError } from '../../errors.js';
 import type { Encoding } from '../../tokenizer/encoding.js';
 import { encodeMessages } from '../chat/chat-messages.js';
-import { checkVocabulary } from '../generation/read-prompts.js';
+import { checkVocabulary } from '../generation/check-prompt.js';
 import { parseBody } from '../http/parse-body.js';
 import { readJson } from '../http/read-json.js';
 import type { ServedModel } from '../models/served-model.js';

@@ -1,100 +1,16 @@
-/** From the wire to what a completion run takes: names resolved, defaults filled in, everything checked. */
+/** From the fields that completions and chats share to what runs: defaults filled in, everything checked. */
 import { CalmError } from '../../errors.js';
-import type { PromptAlignment } from '../../runtime/prompt.js';
-import {
-  DEFAULT_SAMPLER,
-  DEFAULT_TEMPERATURE_LAW,
-  type Sampler,
-  type TemperatureLaw,
-  type TokenControls,
-} from '../../sampler/settings.js';
-import type { CompletionBody } from '../completions/completion-schema.js';
+import { DEFAULT_SAMPLER, DEFAULT_TEMPERATURE_LAW } from '../../sampler/settings.js';
 import { requestDefaults } from '../models/request-defaults.js';
 import type { ServedModel } from '../models/served-model.js';
+import { checkVocabulary } from './check-prompt.js';
+import type { Generation, UnseededPrompt } from './generation.js';
 import type { GenerationFields } from './generation-fields.js';
-import { checkVocabulary, readPrompts, type UnseededPrompt } from './read-prompts.js';
-import { refuseLogprobs } from './refuse-logprobs.js';
 import { foldSeed, randomSeed } from './seed.js';
 import { checkSomethingIsLeft, readTokenControls } from './token-controls.js';
 
-/** One prompt of a request. */
-export interface Prompt extends UnseededPrompt {
-  readonly seed: number;
-}
-
-/** A completion request that the model can run. */
-export interface Generation {
-  readonly prompts: readonly Prompt[];
-  readonly promptAlignment: PromptAlignment;
-  /** Choices of each prompt that are answered, n. */
-  readonly choiceCount: number;
-  /** Choices of each prompt that are made, best_of; `choiceCount` or more. */
-  readonly candidateCount: number;
-  readonly maxTokens: number;
-  readonly minTokens: number;
-  readonly temperature: number;
-  readonly numCandidates: number;
-  readonly greedyError: number;
-  readonly sampler: Sampler;
-  readonly temperatureLaw: TemperatureLaw;
-  readonly chunkStatistics: boolean;
-  readonly controls: TokenControls | undefined;
-  /** How many of the most probable tokens are reported with each token's log-probability; null to report none. */
-  readonly logprobs: number | null;
-  /** Whether those of the prompt are reported too, in front of them. */
-  readonly hasPromptLogprobs: boolean;
-  /** Tokens that end a choice; none of them is delivered. */
-  readonly stopTokenIds: readonly number[];
-  /** Texts that end a choice; none of them is delivered. */
-  readonly stopStrings: readonly string[];
-  /** Delivers the stop string that ends a choice, all the same. */
-  readonly includeStopString: boolean;
-  readonly granularity: Granularity;
-  /** The model's tokens a chunk, K. */
-  readonly chunkSize: number;
-}
-
-/** What one event of a stream holds. */
-export type Granularity = 'chunk' | 'token';
-
 /** Two calls at temperature 0 agree, seed or not. */
 const greedySeed = 0;
-
-/**
- * The run of a completion request.
- *
- * @param body a body that holds to the schema
- * @throws CalmError invalid_request, unsupported or context_length_exceeded, naming the field
- */
-export function toGeneration(body: CompletionBody, model: ServedModel): Generation {
-  refuseLogprobs(body, model);
-  const maxTokens = body.max_tokens ?? requestDefaults(model).maxTokens;
-  const logprobs = model.kind === 'token' ? (body.logprobs ?? null) : null;
-  return buildGeneration(body, model, {
-    prompts: readPrompts(body, model),
-    maxTokens,
-    candidateCount: readBestOf(body),
-    logprobs,
-    hasPromptLogprobs: logprobs !== null && (body.echo ?? false),
-  });
-}
-
-/** 0 stands for nothing; a stream has no place for choices that are taken back. */
-function readBestOf({ best_of, n, stream }: CompletionBody): number {
-  const choiceCount = n ?? 1;
-  const bestOf = best_of || choiceCount;
-  if (bestOf < choiceCount) {
-    throw invalid('best_of', `\`best_of\` must not be less than \`n\` (${choiceCount}). Given: ${bestOf}.`);
-  }
-  if (stream && bestOf > choiceCount) {
-    throw invalid(
-      'best_of',
-      `\`best_of\` must be \`n\` (${choiceCount}) or left out in a stream: the best choices are known at the end. ` +
-        `Given: ${bestOf}.`,
-    );
-  }
-  return bestOf;
-}
 
 /** What completions and chats find out each in its own way. */
 export interface GenerationParts {
