@@ -15,12 +15,14 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { startServer } from './start-server.js';
 
 const version = '0.12.4';
 const patienceMs = 1_200_000;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const work = mkdtempSync(join(tmpdir(), 'open-webui-'));
-const children = [];
+/** End the programs of which nothing must be left when this script ends. */
+const endings = [];
 
 function install() {
   const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
@@ -35,27 +37,6 @@ function install() {
   const ask = `from importlib.metadata import version; print('open-webui', version('open-webui'))`;
   execFileSync(join(folder, 'bin/python'), ['-c', ask], { stdio: 'inherit' });
   return join(folder, 'bin/open-webui');
-}
-
-/** Starts a program of which nothing must be left when this script ends. */
-function start(program, args, options) {
-  const child = spawn(program, args, options);
-  children.push(child);
-  return child;
-}
-
-async function startCalm(models) {
-  const options = ['serve', '--port', '0', ...models.flatMap(model => ['--model', model])];
-  const server = start(process.execPath, [join(root, 'bin/calm.js'), ...options], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let output = '';
-  for await (const part of server.stdout) {
-    output += part;
-    const url = /on (http:\/\/\S+)/.exec(output)?.[1];
-    if (url) return url;
-  }
-  throw new Error('calm serve ended before it was ready.');
 }
 
 /** Passes everything on to the server and notes it. Resolves with its port and its notes. */
@@ -113,11 +94,12 @@ async function startOpenWebUi(program, apiPort) {
     RAG_EMBEDDING_ENGINE: 'openai',
     ANONYMIZED_TELEMETRY: 'False',
   };
-  const child = start(program, ['serve', '--host', '127.0.0.1', '--port', String(port)], {
+  const child = spawn(program, ['serve', '--host', '127.0.0.1', '--port', String(port)], {
     env,
     cwd: work,
     stdio: ['ignore', log, log],
   });
+  endings.push(() => child.kill());
   const url = `http://127.0.0.1:${port}`;
   await until('Open WebUI to be ready', async () => {
     if (child.exitCode !== null) throw new Error(readFileSync(join(work, 'log'), 'utf8'));
@@ -209,7 +191,8 @@ const executablePath =
 let browser;
 let recorder;
 try {
-  const calm = await startCalm(process.argv.slice(2));
+  const { url: calm, end } = await startServer(process.argv.slice(2).flatMap(model => ['--model', model]));
+  endings.push(end);
   const recording = await startRecorder(calm);
   recorder = recording.recorder;
   const { seen } = recording;
@@ -232,7 +215,7 @@ try {
   console.log(`background requests: ${background.map(({ status }) => status).join(', ')}`);
 } finally {
   await browser?.close();
-  for (const child of children) child.kill();
+  for (const end of endings) end();
   recorder?.closeAllConnections();
   recorder?.close();
   rmSync(work, { recursive: true, force: true });

@@ -8,8 +8,8 @@
  *
  * The same on a model without weights, in one process with its server: tests/server/soak.test.ts.
  */
-import { spawn } from 'node:child_process';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { startServer } from './start-server.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -38,27 +38,15 @@ function createRandom(seed) {
   };
 }
 
-/** Starts the server and resolves with its base URL. */
-async function startServer() {
-  const program = new URL('../bin/calm.js', import.meta.url).pathname;
-  const { model, device, threads } = options;
-  const flags = ['--port', '0', '--device', device, '--threads', threads, '--max-num-seqs', String(slots)];
-  const child = spawn(process.execPath, [program, 'serve', ...flags, ...(model ? ['--model', model] : [])], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, CALM_LOG_FORMAT: 'json', CALM_DISABLE_ACCESS_LOG_FOR: '*' },
-  });
-  const log = [];
-  child.stderr.on('data', part => log.push(String(part)));
-  let ready = '';
-  for await (const part of child.stdout) {
-    ready += part;
-    const url = /http:\/\/[\d.]+:\d+/.exec(ready)?.[0];
-    if (url) return { child, url, log };
-  }
-  throw new Error(`the server did not start: ${log.join('')}`);
-}
-
-const server = await startServer();
+const { model, device, threads } = options;
+const server = await startServer(
+  [
+    ...['--device', device, '--threads', threads, '--max-num-seqs', String(slots)],
+    ...['--log-format', 'json', '--disable-access-log-for', '*'],
+    ...(model ? ['--model', model] : []),
+  ],
+  { keepsLog: true },
+);
 const getJson = async path => (await fetch(server.url + path)).json();
 const post = (body, init = {}) =>
   fetch(`${server.url}/v1/completions`, {
@@ -224,11 +212,9 @@ const mean = rows => rows.reduce((sum, { resident }) => sum + resident, 0) / row
 const growth = mean(memory.slice(-3)) / mean(memory.slice(4, 7));
 if (!(growth < largestGrowth)) wrong.push(`resident memory grew to ${growth.toFixed(3)} of what it was`);
 
-const ended = new Promise(resolve => server.child.once('exit', resolve));
-server.child.kill('SIGTERM');
-const exitCode = await ended;
+const exitCode = await server.end();
 if (exitCode !== 0) wrong.push(`the server ended with ${exitCode}`);
-if (server.log.some(line => line.includes('"level":"error"'))) wrong.push(server.log.join(''));
+if (server.log().includes('"level":"error"')) wrong.push(server.log());
 
 console.log(JSON.stringify({ ...counts, growth: Number(growth.toFixed(3)), wrong: wrong.length }));
 for (const line of wrong.slice(0, 10)) console.error(line);

@@ -9,19 +9,35 @@ const program = fileURLToPath(new URL('../bin/calm.js', import.meta.url));
  * Starts it on a free port and waits until its models are loaded.
  *
  * @param {readonly string[]} options of `calm serve`
- * @param {readonly string[]} nodeOptions
- * @returns its address, its pid, and `end`
+ * @param {object} [settings]
+ * @param {readonly string[]} [settings.nodeOptions]
+ * @param {Readonly<Record<string, string>>} [settings.environment] variables beside those of this process
+ * @param {boolean} [settings.keepsLog] keeps what it writes on standard error, instead of passing it on
+ * @returns its address, its pid, what it has logged, and `end`, which lets it drain and gives its exit code
+ * @throws with the last words of a kept log where the server ends before it is ready
  */
-export async function startServer(options, nodeOptions = []) {
+export async function startServer(options, { nodeOptions = [], environment = {}, keepsLog = false } = {}) {
   const child = spawn(process.execPath, [...nodeOptions, program, 'serve', '--port', '0', ...options], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', keepsLog ? 'pipe' : 'inherit'],
+    env: { ...process.env, ...environment },
   });
+  let log = '';
+  child.stderr?.setEncoding('utf8').on('data', text => {
+    log += text;
+  });
+  const ended = new Promise(resolve => child.once('close', resolve));
   const url = await new Promise((resolve, reject) => {
-    child.once('exit', code => reject(new Error(`the server ended with code ${code}`)));
+    ended.then(code => {
+      reject(new Error(log.trim().split('\n').at(-1) || `the server ended with code ${code}`));
+    });
     createInterface(child.stdout).on('line', line => {
-      const found = /on (http:\S+) \(ready/.exec(line)?.[1];
+      const found = /on (https?:\S+) \(ready/.exec(line)?.[1];
       if (found) resolve(found);
     });
   });
-  return { url, pid: child.pid, end: () => child.kill('SIGTERM') };
+  const end = () => {
+    child.kill('SIGTERM');
+    return ended;
+  };
+  return { url, pid: child.pid, log: () => log, end };
 }

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { startServer } from '../start-server.js';
 
 const pathOf = path => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const calm = pathOf('bin/calm.js');
@@ -93,7 +93,7 @@ export async function* benchAll(options, packages) {
 export async function* soak(options, packages) {
   const [model] = await timedPackages(packages);
   yield await attempt('soak', basename(model), async () => {
-    const server = await startServer(model, options);
+    const server = await serve(model, options);
     try {
       const report = await sendRequests(server, options);
       const [row] = report.rows;
@@ -109,7 +109,7 @@ export async function* soak(options, packages) {
       const ok = report.ok && row?.requests === Number(options.requests) && held === 0 && failedSteps === 0;
       return { ok, result: problem ? `${text}. ${problem}` : text };
     } finally {
-      server.end();
+      await server.end();
     }
   });
 }
@@ -184,21 +184,7 @@ function run(args, codes = [0]) {
   });
 }
 
-function startServer(model, { device, concurrency, 'ort-library': file }) {
+function serve(model, { device, concurrency, 'ort-library': file }) {
   const where = ['--device', device, ...library(file), '--max-num-seqs', concurrency];
-  const args = [calm, 'serve', '--model', model, '--port', '0', ...where, '--disable-access-log-for', '*'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let words = '';
-  child.stderr.setEncoding('utf8').on('data', text => {
-    words = (words + text).slice(-2000);
-  });
-  return new Promise((resolve, reject) => {
-    child.once('close', code =>
-      reject(new Error(words.trim().split('\n').at(-1) || `the server ended with ${code}`)),
-    );
-    createInterface(child.stdout).on('line', line => {
-      const url = /on (http:\S+) \(ready/.exec(line)?.[1];
-      if (url) resolve({ url, pid: child.pid, end: () => child.kill('SIGTERM') });
-    });
-  });
+  return startServer(['--model', model, ...where, '--disable-access-log-for', '*'], { keepsLog: true });
 }

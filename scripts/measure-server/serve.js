@@ -9,7 +9,9 @@ import { startServer } from '../start-server.js';
  */
 export async function startMeasuredServer({ model, threads, nodeOptions = [] }) {
   const rows = ['--max-num-seqs', '32', '--prefix-cache-memory', '0', '--disable-access-log-for', '*'];
-  const server = await startServer(['--model', model, '--threads', String(threads), ...rows], nodeOptions);
+  const server = await startServer(['--model', model, '--threads', String(threads), ...rows], {
+    nodeOptions,
+  });
   const { data } = await (await fetch(`${server.url}/v1/models`)).json();
   return { ...server, port: Number(new URL(server.url).port), model: data[0] };
 }
