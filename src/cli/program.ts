@@ -5,6 +5,7 @@ import { registerBench } from './bench.js';
 import { registerConvert } from './convert.js';
 import { registerEval } from './eval.js';
 import { registerGenerate } from './generate.js';
+import { registerHealth } from './health.js';
 import { registerServe } from './serve.js';
 import { registerSynth } from './synth.js';
 import { registerVerify } from './verify.js';
@@ -28,6 +29,7 @@ export function createProgram(): Command {
     .addHelpText('after', about)
     .exitOverride();
   registerServe(program);
+  registerHealth(program);
   registerGenerate(program);
   registerConvert(program);
   registerVerify(program);

@@ -4,21 +4,24 @@ import { z } from 'zod';
 import { collect } from './option-values.js';
 import { defaultOf, listSettings, type Setting } from './settings.js';
 
-/** Adds every setting of `calm serve` as a flag whose value is left as it stands, for `readSettings` to check. */
+/** Adds every setting of `calm serve` as a flag. */
 export function addServeOptions(command: Command): Command {
-  for (const setting of listSettings()) {
+  return addSettingOptions(command, listSettings()).addOption(noUi());
+}
+
+/** Adds settings, and a file of settings, as flags whose values are left as they stand, for `readSettings` to check. */
+export function addSettingOptions(command: Command, settings: readonly Setting[]): Command {
+  for (const setting of settings) {
     const option = toOption(setting, `${setting.about} (default: ${defaultOf(setting)})`);
     if (setting.isList) option.argParser(collect);
     command.addOption(option);
   }
-  return command
-    .addOption(noUi())
-    .addOption(
-      new Option(
-        '--config <file>',
-        'JSON or YAML file with settings: {"port": 9000, "max-num-seqs": 64} (CALM_CONFIG)',
-      ),
-    );
+  return command.addOption(
+    new Option(
+      '--config <file>',
+      'JSON or YAML file with settings: {"port": 9000, "max-num-seqs": 64} (CALM_CONFIG)',
+    ),
+  );
 }
 
 /** llama-server's name for the switch, for those who come from there; a flag only. */

@@ -7,6 +7,7 @@ import { CalmError } from '../errors.js';
 import { createApp } from './app.js';
 import { describeError } from './http/errors.js';
 import { openServer, type SocketOptions } from './http/open-server.js';
+import { addressOf } from './http/server-address.js';
 import { UnusedConnections } from './http/unused-connections.js';
 import { createLoadingApp, type LoadingContext } from './loading-app.js';
 import type { Lifecycle } from './requests/lifecycle.js';
@@ -69,7 +70,7 @@ export async function listenWhileLoading(
   const { port } = server.address() as AddressInfo;
   return {
     port,
-    url: `${options.tls ? 'https' : 'http'}://${hostInUrl(options.host)}:${port}`,
+    url: addressOf({ host: options.host, port, isTls: options.tls !== undefined }),
     serve: context => {
       lifecycle = context.lifecycle;
       answer = requestListener(createApp(context));
@@ -86,12 +87,6 @@ export async function listenWhileLoading(
 
 function requestListener(app: { readonly fetch: Parameters<typeof getRequestListener>[0] }) {
   return getRequestListener(app.fetch, { errorHandler: refuseUnreadable });
-}
-
-/** Who listens on every address is reached under the loopback one. */
-function hostInUrl(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
-  return host.includes(':') ? `[${host}]` : host;
 }
 
 function bind(server: Server, { host, port }: ListenOptions): Promise<void> {

@@ -42,7 +42,7 @@ describe('calm', () => {
   it('shows help for every command, with examples', () => {
     const { status, stdout } = calm('--help');
     expect(status).toBe(0);
-    for (const name of ['serve', 'generate', 'convert', 'verify', 'eval', 'bench', 'synth']) {
+    for (const name of ['serve', 'health', 'generate', 'convert', 'verify', 'eval', 'bench', 'synth']) {
       expect(stdout).toContain(`  ${name} `);
       expect(calm(name, '--help').stdout).toMatch(/Examples:\n {2}calm /);
     }
