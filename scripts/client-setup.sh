@@ -29,11 +29,11 @@ start_calm() {
   : >"$log"
   node "$root/bin/calm.js" serve --port 0 "$@" >"$log" 2>&1 &
   server=$!
-  until grep -qo 'on http://[^ ]*' "$log"; do
+  until grep -qoE 'on https?://[^ ]*' "$log"; do
     kill -0 "$server" 2>/dev/null || { cat "$log" >&2; exit 1; }
     sleep 0.2
   done
-  base=$(grep -o 'on http://[^ ]*' "$log" | head -n 1 | cut -d' ' -f2)
+  base=$(grep -oE 'on https?://[^ ]*' "$log" | head -n 1 | cut -d' ' -f2)
 }
 
 stop_calm() {
