@@ -1,24 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { chiSquareProbability, tally } from '../../tests/reference/chi-square.js';
 import { driveDecision, sourceOf } from '../../tests/reference/drive-decision.js';
+import { FALSE_ALARM, powerOf, ROUND_SIZES, randomOf, sharesOf } from '../../tests/reference/law-decision.js';
 import { chunkLaw, totalVariation } from '../../tests/reference/power-laws.js';
 import type { Chunk, ChunkDecision } from './decision.js';
 import { chunkLawDecision } from './exact-chunk-law.js';
 import { lazyPoolDecision } from './lazy-pool.js';
 import { chooseByCounts, failAtLimit } from './on-limit.js';
-import { exponentOf, mendoCoin, type Power } from './power.js';
-import { RandomStream } from './uniform.js';
+import { exponentOf, mendoCoin } from './power.js';
 
-/** Chance that a right sampler fails one of these tests; seeds are fixed, so it fails always or never. */
-const FALSE_ALARM = 1e-4;
 const LIMIT = 1_000_000;
 
-function powerOf(temperature: number): Power {
-  const { repeats, fraction } = exponentOf(temperature)!;
-  return fraction === 0 ? { repeats } : { repeats, coin: mendoCoin(fraction) };
-}
-
-const randomOf = (trial: number) => new RandomStream({ seed: trial, choice: 0, step: 0 });
 const keyed = (law: readonly number[]) => new Map(law.map((p, i) => [String(i), p] as const));
 const exactly = (temperature: number, trial: number, power = powerOf(temperature), round = 5) =>
   chunkLawDecision(LIMIT, power, failAtLimit(temperature, LIMIT), randomOf(trial), () => round);
@@ -122,26 +114,13 @@ describe('at the limit', () => {
   test.each([0.7, 0.5, 1 / 3])(
     'is no further from the exact law than the share of its fallbacks, T = %d',
     temperature => {
-      const draw = sourceOf(ZIPF, 23);
-      const trials = 6000;
-      let fallbacks = 0;
-      const counts = tally(trials, trial => {
-        const decision = chunkLawDecision(
-          20,
-          powerOf(temperature),
-          chooseByCounts(temperature),
-          randomOf(trial),
-          () => 4,
-        );
-        const choice = driveDecision(decision, draw);
-        if (choice.fallback) fallbacks += 1;
-        return choice.chunk.join();
-      });
-      const measured = new Map([...counts].map(([key, count]) => [key, count / trials] as const));
-      const distance = totalVariation(measured, chunkLaw(keyed(ZIPF), temperature));
-      // The noise of 50 cells: sqrt(50 / trials) / 2 on average at most, and four of its deviations.
-      expect(fallbacks / trials).toBeGreaterThan(0.2);
-      expect(distance).toBeLessThan(fallbacks / trials + 0.046 + 0.026);
+      const { shares, fallbackShare } = sharesOf(6000, sourceOf(ZIPF, 23), trial =>
+        chunkLawDecision(20, powerOf(temperature), chooseByCounts(temperature), randomOf(trial), () => 4),
+      );
+      const distance = totalVariation(shares, chunkLaw(keyed(ZIPF), temperature));
+      // The noise of 50 cells: sqrt(50 / 6000) / 2 on average at most, and four of its deviations.
+      expect(fallbackShare).toBeGreaterThan(0.2);
+      expect(distance).toBeLessThan(fallbackShare + 0.046 + 0.026);
     },
   );
 });
@@ -149,7 +128,7 @@ describe('at the limit', () => {
 test('how draws are grouped into rounds does not change the choice', () => {
   for (let trial = 0; trial < 200; trial += 1) {
     const temperature = [0.9, 0.7, 0.5, 0.4, 1 / 3][trial % 5]!;
-    const choices = [() => 1, () => 7, () => 1000, (drawn: number) => 1 + (drawn % 5)].map(roundSize => {
+    const choices = ROUND_SIZES.map(roundSize => {
       const decision = chunkLawDecision(
         30,
         powerOf(temperature),

@@ -2,15 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { expectedPoolLaw, poolLaw } from '../../tests/reference/algorithm-2.js';
 import { chiSquareProbability, tally, twoSampleProbability } from '../../tests/reference/chi-square.js';
 import { driveDecision, sourceOf } from '../../tests/reference/drive-decision.js';
+import { FALSE_ALARM, randomOf } from '../../tests/reference/law-decision.js';
 import type { Chunk, ChunkDecision } from './decision.js';
 import { drawnPlaces, lazyPoolDecision } from './lazy-pool.js';
 import { RandomStream } from './uniform.js';
 import { weightedChoice } from './weighted-choice.js';
 
-/** Chance that a right sampler fails one of these tests; seeds are fixed, so it fails always or never. */
-const FALSE_ALARM = 1e-4;
-
-const randomOf = (trial: number) => new RandomStream({ seed: trial, choice: 0, step: 0 });
 const lazy = (poolSize: number, n: number, trial: number) => lazyPoolDecision(poolSize, n, randomOf(trial));
 const letters = (text: string): Chunk[] => [...text].map(letter => [letter.charCodeAt(0)]);
 

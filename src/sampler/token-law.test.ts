@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { chiSquareProbability, tally } from '../../tests/reference/chi-square.js';
 import { driveDecision } from '../../tests/reference/drive-decision.js';
+import { FALSE_ALARM, powerOf, ROUND_SIZES, randomOf, sharesOf } from '../../tests/reference/law-decision.js';
 import {
   chunkLaw,
   chunksOf,
@@ -12,20 +13,11 @@ import { CandidateDraws } from './candidate-draws.js';
 import type { ChunkDecision } from './decision.js';
 import { chooseByExactPower } from './exact-power.js';
 import { chooseByCounts, failAtLimit } from './on-limit.js';
-import { exponentOf, mendoCoin, type Power } from './power.js';
+import type { Power } from './power.js';
 import { tokenLawDecision } from './token-law.js';
-import { RandomStream } from './uniform.js';
+import type { RandomStream } from './uniform.js';
 
-/** Chance that a right sampler fails one of these tests; seeds are fixed, so it fails always or never. */
-const FALSE_ALARM = 1e-4;
 const LIMIT = 1_000_000;
-
-const randomOf = (trial: number) => new RandomStream({ seed: trial, choice: 0, step: 0 });
-
-function powerOf(temperature: number): Power {
-  const { repeats, fraction } = exponentOf(temperature)!;
-  return fraction === 0 ? { repeats } : { repeats, coin: mendoCoin(fraction) };
-}
 
 /** The first token is frequent where what follows is scattered, and rare where it is certain. */
 const SCATTERED: JointLaw = new Map([
@@ -167,26 +159,13 @@ describe('at the limit', () => {
   test.each([0.7, 0.5])(
     'is no further from the exact law than the share of its fallbacks, T = %d',
     temperature => {
-      const draw = chunksOf(SCATTERED, 35);
-      const trials = 6000;
-      let fallbacks = 0;
-      const counts = tally(trials, trial => {
-        const decision = tokenLawDecision(
-          12,
-          powerOf(temperature),
-          chooseByCounts(temperature),
-          randomOf(trial),
-          () => 4,
-        );
-        const choice = driveDecision(decision, draw);
-        if (choice.fallback) fallbacks += 1;
-        return choice.chunk.join();
-      });
-      const measured = new Map([...counts].map(([key, count]) => [key, count / trials] as const));
-      const distance = totalVariation(measured, tokenLaw(SCATTERED, temperature));
-      // The noise of 11 cells: sqrt(11 / trials) / 2 on average, and four of its deviations.
-      expect(fallbacks / trials).toBeGreaterThan(0.2);
-      expect(distance).toBeLessThan(fallbacks / trials + 0.022 + 0.026);
+      const { shares, fallbackShare } = sharesOf(6000, chunksOf(SCATTERED, 35), trial =>
+        tokenLawDecision(12, powerOf(temperature), chooseByCounts(temperature), randomOf(trial), () => 4),
+      );
+      const distance = totalVariation(shares, tokenLaw(SCATTERED, temperature));
+      // The noise of 11 cells: sqrt(11 / 6000) / 2 on average, and four of its deviations.
+      expect(fallbackShare).toBeGreaterThan(0.2);
+      expect(distance).toBeLessThan(fallbackShare + 0.022 + 0.026);
     },
   );
 });
@@ -194,7 +173,7 @@ describe('at the limit', () => {
 test('how draws are grouped into rounds does not change the choice', () => {
   for (let trial = 0; trial < 300; trial += 1) {
     const temperature = [0.9, 0.7, 0.5, 0.4, 1 / 3][trial % 5]!;
-    const choices = [() => 1, () => 7, () => 1000, (drawn: number) => 1 + (drawn % 5)].map(roundSize => {
+    const choices = ROUND_SIZES.map(roundSize => {
       const decision = tokenLawDecision(
         25,
         powerOf(temperature),

@@ -3,9 +3,9 @@ import { type Context, Hono } from 'hono';
 import { CalmError } from '../errors.js';
 import { answerChat } from './chat/chat-route.js';
 import { answerCompletion } from './completions/completions-route.js';
+import { answerError } from './http/answer-error.js';
 import { requireApiKey } from './http/auth.js';
 import { allowOrigins } from './http/cors.js';
-import { describeError } from './http/errors.js';
 import { describeApi } from './openapi/openapi-document.js';
 import { playgroundPaths, readPlayground } from './playground/playground-route.js';
 import { RequestMonitor } from './requests/request-monitor.js';
@@ -60,10 +60,10 @@ export function createApp(context: ServerContext): App {
   for (const [path, { body, headers }] of server.disablePlayground ? [] : readPlayground()) {
     addRoute(app, 'GET', path, context => context.body(body, 200, headers));
   }
-  app.notFound(context => answerError(context, unknownRoute(context)));
+  app.notFound(context => refuse(context, unknownRoute(context)));
   app.onError((error, context) => {
     reportError(server, error, context.get('requestId'));
-    return answerError(context, error);
+    return refuse(context, error);
   });
   return app;
 }
@@ -74,7 +74,7 @@ function addRoute(app: App, method: 'GET' | 'POST', path: string, handler: Handl
   const allowed = method === 'GET' ? 'GET, HEAD' : method;
   app.all(path, context => {
     context.header('allow', allowed);
-    return answerError(
+    return refuse(
       context,
       new CalmError(
         'method_not_allowed',
@@ -92,11 +92,9 @@ function addProbe(app: App, path: string, probe: () => ProbeAnswer): void {
   });
 }
 
-function answerError(context: Context<ServerEnv>, error: unknown): Response {
-  const { status, headers, body } = describeError(error);
+function refuse(context: Context<ServerEnv>, error: unknown): Response {
   context.get('record').error ??= error instanceof CalmError ? error.code : 'internal';
-  for (const [name, value] of Object.entries(headers)) context.header(name, value);
-  return context.json(body, status);
+  return answerError(context, error);
 }
 
 function unknownRoute(context: Context<ServerEnv>): CalmError {

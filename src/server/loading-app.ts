@@ -1,9 +1,9 @@
 /** What the socket answers while models are loaded: that the process lives, how far it is, and that it takes no requests. */
-import { type Context, Hono } from 'hono';
+import { Hono } from 'hono';
 import { CalmError } from '../errors.js';
+import { answerError } from './http/answer-error.js';
 import { requireApiKey } from './http/auth.js';
 import { allowOrigins } from './http/cors.js';
-import { describeError } from './http/errors.js';
 import { playgroundPaths, readPlayground } from './playground/playground-route.js';
 import type { ServerEnv } from './requests/request-signal.js';
 import type { ServerContext } from './server-context.js';
@@ -52,10 +52,4 @@ export function createLoadingApp(loading: LoadingContext = {}): Hono<ServerEnv> 
   });
   app.onError((error, context) => answerError(context, error));
   return app;
-}
-
-function answerError(context: Context<ServerEnv>, error: unknown): Response {
-  const { status, headers, body } = describeError(error);
-  for (const [name, value] of Object.entries(headers)) context.header(name, value);
-  return context.json(body, status);
 }

@@ -3,7 +3,7 @@
  * how many: with 10000 and `vitest run --execArgv=--expose-gc`, the memory in its output shows whether anything stays.
  */
 import { expect, it } from 'vitest';
-import { createRandom } from './random.js';
+import { RandomStream } from '../../src/sampler/uniform.js';
 import { type FakeServer, startFakeServer } from './start-server.js';
 import { until } from './until.js';
 
@@ -41,7 +41,8 @@ it(`${requestCount} requests leave nothing behind, and each answer is what it is
   const { completions } = server.client;
   const alone: string[][] = [];
   for (const question of questions) alone.push(texts((await completions.create(question)).choices));
-  const random = createRandom(7);
+  const stream = new RandomStream({ seed: 7, choice: 0, step: 0 });
+  const random = () => stream.next();
   const heapMiB: number[] = [];
   let asked = 0;
   let answered = 0;

@@ -1,5 +1,5 @@
 /** The bounds of token controls, as src/sampler/check-settings.ts has those of the other settings. */
-import { CalmError } from '../../errors.js';
+import { invalidSetting } from '../invalid-setting.js';
 import type { TokenControls } from '../settings.js';
 
 /** Most alternatives that are reported with a token's log-probability. */
@@ -15,31 +15,25 @@ export function checkControls(controls: TokenControls): void {
   checkCount('top_k', topK, 1);
   checkCount('min_tokens', minTokens, 0);
   if (repetitionPenalty !== undefined && !(repetitionPenalty > 0 && Number.isFinite(repetitionPenalty))) {
-    throw invalid('repetition_penalty', repetitionPenalty, 'a number above 0');
+    throw invalidSetting('repetition_penalty', repetitionPenalty, 'a number above 0');
   }
   for (const bias of controls.logitBias?.values() ?? []) {
-    if (!(bias <= 100)) throw invalid('logit_bias', bias, 'numbers of at most 100');
+    if (!(bias <= 100)) throw invalidSetting('logit_bias', bias, 'numbers of at most 100');
   }
 }
 
 /** Throws `invalid_request` where a number of alternatives is out of its bounds. */
 export function checkLogprobs(param: string, count: number | undefined): void {
   if (count === undefined || (Number.isInteger(count) && count >= 0 && count <= MOST_LOGPROBS)) return;
-  throw invalid(param, count, `an integer from 0 to ${MOST_LOGPROBS}`);
+  throw invalidSetting(param, count, `an integer from 0 to ${MOST_LOGPROBS}`);
 }
 
 function checkRange(param: string, value: number | undefined, low: number, high: number): void {
   if (value === undefined || (value >= low && value <= high)) return;
-  throw invalid(param, value, `a number from ${low} to ${high}`);
+  throw invalidSetting(param, value, `a number from ${low} to ${high}`);
 }
 
 function checkCount(param: string, value: number | undefined, low: number): void {
   if (value === undefined || (Number.isSafeInteger(value) && value >= low)) return;
-  throw invalid(param, value, `an integer of at least ${low}`);
-}
-
-function invalid(param: string, value: unknown, allowed: string): CalmError {
-  return new CalmError('invalid_request', `\`${param}\` must be ${allowed}. Given: ${String(value)}`, {
-    param,
-  });
+  throw invalidSetting(param, value, `an integer of at least ${low}`);
 }
