@@ -9,20 +9,25 @@ from torch import Tensor
 from calm_train.brier import brier_lm_with_error
 from calm_train.calm_training import CalmTraining
 from calm_train.checkpoint import LLAMA, WEIGHTS, file_fingerprint, load_autoencoder, read_config
+from calm_train.chunk_law import BRANCHES
 from calm_train.config import Config, parse_command_line
-from calm_train.flops import calm_training_flops
+from calm_train.flops import calm_training_flops, token_tuning_flops
 from calm_train.held_out import batch_documents, brier_positions, held_out_energy
 from calm_train.loop import Hooks
 from calm_train.models.backbone import BackboneShape
 from calm_train.models.calm import Calm, CalmShape
 from calm_train.models.heads import HeadShape
 from calm_train.precision import mixed_precision
+from calm_train.token_tuning import TokenTuning
 from calm_train.training_run import TrainingRun
 from calm_train.vocabulary import Vocabulary
 
+# The frozen autoencoder that a run begins with, and the one whose decoder it has tuned.
+AUTOENCODER, TUNED = "autoencoder", "autoencoder-tuned"
+
 
 def build(config: Config, vocabulary: Vocabulary) -> Calm:
-    section, folder = config.calm, config.run / "autoencoder"
+    section, folder = config.calm, config.run / AUTOENCODER
     if Vocabulary.load(folder) != vocabulary:
         raise SystemExit(
             f"{folder} was trained with another tokenizer than {config.run / 'tokenizer'}; train the autoencoder anew"
@@ -43,7 +48,7 @@ def checkpoint_config(config: Config, model: Calm, facts: dict[str, Any]) -> dic
     own = {
         "architectures": [f"{section.head.capitalize()}Transformer"],
         "model_type": section.head,
-        "ae_path": "../autoencoder",
+        "ae_path": f"../{TUNED if config.calm.token_weight else AUTOENCODER}",
         "patch_size": config.patch_size,
         "latent_size": autoencoder.latent_size,
         "tie_word_embeddings": False,
@@ -58,10 +63,11 @@ def checkpoint_config(config: Config, model: Calm, facts: dict[str, Any]) -> dic
 
 
 def train(config: Config) -> None:
-    section = config.calm
+    section, folder = config.calm, config.run / AUTOENCODER
     run = TrainingRun(config, section, "calm", config.patch_size)
     model = build(config, run.vocabulary)
-    training = CalmTraining(model, section).to(section.device)
+    tuned = section.token_weight > 0
+    training = (TokenTuning if tuned else CalmTraining)(model, section).to(section.device)
     documents = run.held_out(section.max_position_embeddings)
     held_out = batch_documents(documents).to(section.device)
     fast_loss = mixed_precision(training, section)
@@ -81,13 +87,16 @@ def train(config: Config) -> None:
     def export(facts: dict[str, Any]) -> None:
         written = checkpoint_config(config, model, facts)
         run.write("checkpoint", model, written, ("temperature", "num_candidates", "max_tokens"))
+        if tuned:
+            run.write(TUNED, model.ae_model, read_config(folder))
 
     def flops_of(chunks: int) -> int:
-        auxiliary = section.auxiliary_weight > 0
         shapes = (model.shape.backbone, model.ae_model.shape, model.shape.head)
+        if tuned:
+            return token_tuning_flops(*shapes, section.num_samples, section.row_chunks, BRANCHES, chunks)
+        auxiliary = section.auxiliary_weight > 0
         return calm_training_flops(*shapes, section.num_samples, section.row_chunks, chunks, auxiliary)
 
-    folder = config.run / "autoencoder"
     before = read_config(folder).get("training_flops", 0)
     autoencoder = file_fingerprint(folder / WEIGHTS)
     run.train(training, Hooks(loss, evaluate, export), flops_of, before, autoencoder=autoencoder)

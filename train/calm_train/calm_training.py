@@ -23,9 +23,7 @@ class CalmTraining(nn.Module):
     def __init__(self, model: Calm, section: CalmSection):
         super().__init__()
         self.model, self.section = model, section
-        h = section.hidden_size
-        self.auxiliary = nn.Linear(h, model.ae_model.shape.patch_size * h, bias=False)
-        nn.init.normal_(self.auxiliary.weight, std=0.2 / h**0.5)
+        self.auxiliary = auxiliary_map(model, section)
 
     def forward(self, chunks: Tensor, documents: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """chunks [B, S+1, K], documents [B, S+1] -> loss and figures; chunk i predicts chunk i + 1."""
@@ -47,6 +45,14 @@ class CalmTraining(nn.Module):
         states = self.auxiliary(hidden).unflatten(-1, (targets.shape[-1], -1))
         logits = F.linear(states, self.model.transformer.embed_tokens.weight).float()
         return F.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none").view(targets.shape).mean(-1)
+
+
+def auxiliary_map(model: Calm, section: CalmSection) -> nn.Linear:
+    """Hidden state [h] -> K * h: one state for each token of the next chunk, read by the tied embedding."""
+    h = section.hidden_size
+    layer = nn.Linear(h, model.ae_model.shape.patch_size * h, bias=False)
+    nn.init.normal_(layer.weight, std=0.2 / h**0.5)
+    return layer
 
 
 def head_loss(model: Calm, hidden: Tensor, mean: Tensor, log_std: Tensor, section: CalmSection) -> Tensor:

@@ -96,5 +96,31 @@ def calm_training_flops(
     return chunks * (3 * learned + encoder_forward(autoencoder))
 
 
+def token_tuning_flops(
+    backbone: BackboneShape,
+    autoencoder: AutoencoderShape,
+    head: HeadShape,
+    samples: int,
+    row_chunks: int,
+    branches: tuple[int, ...],
+    chunks: int,
+) -> int:
+    """FLOPs of tuning head and decoder on a frozen backbone: the chunk's law learned and drawn from, its draws and one
+    chunk of the text encoded, all head samples drawn and decoded, and the decoder's own reconstruction. What gradients
+    pass through counts as if they reached every weight of it."""
+    h, k = backbone.hidden_size, autoencoder.patch_size
+    frozen = backbone_forward(backbone, row_chunks) + embed_forward(h, k)
+    learned = head_training_forward(head, h, autoencoder.latent_size, samples)
+    learned += (samples + 1) * decoder_forward(autoencoder)
+    learned += 2 * k * h * h + k * vocabulary_forward(backbone)
+    prefixes = branches[0]
+    for i in range(1, k):
+        correction = 2 * ((i + 1) * h * h + h * h)
+        learned += correction
+        frozen += prefixes * (correction + vocabulary_forward(backbone))
+        prefixes *= branches[i] if i < len(branches) else 1
+    return chunks * (3 * learned + frozen + (prefixes + 1) * encoder_forward(autoencoder))
+
+
 def llama_training_flops(backbone: BackboneShape, row_tokens: int, tokens: int) -> int:
     return 3 * tokens * (backbone_forward(backbone, row_tokens) + vocabulary_forward(backbone))

@@ -58,7 +58,8 @@ class Loop:
         """`start` is the state of the run that this one starts from; its own state, where there is one, goes first."""
         self.model, self.section, self.folder, self.hooks = model, section, folder, hooks
         self.data, self.costs, self.identity = data, costs, identity
-        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.names, self.parameters = list(trained), list(trained.values())
         self.optimizer = optimizer_for(model, section)
         self.average = [p.detach().clone() for p in self.parameters]
         self.plan = Plan.start(section, costs.flops_per_step, costs.before.flops)
@@ -193,6 +194,7 @@ class Loop:
 
     def _save(self) -> None:
         state = {
+            "names": self.names,
             "model": [p.detach() for p in self.parameters],
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
@@ -209,15 +211,18 @@ class Loop:
         self._with_average(lambda: self.hooks.export(self.facts()))
 
     def _begin_from(self, state: dict[str, Any]) -> None:
-        shapes = [[list(tensor.shape) for tensor in part] for part in (self.parameters, state["average"])]
-        if shapes[0] != shapes[1]:
+        """What this run trains and that one did not keeps the weights it has, and all moments begin at zero then."""
+        theirs = dict(zip(state["names"], state["average"], strict=True))
+        mine = dict(zip(self.names, self.parameters, strict=True))
+        if any(name not in mine or mine[name].shape != weights.shape for name, weights in theirs.items()):
             raise SystemExit(
                 f"start_from = {self.section.start_from}: that run trained a model of another shape; give this one its "
                 "shape, or start from nothing"
             )
-        self._copy(state["average"])
-        self.average = state["average"]
-        self.optimizer.load_state_dict(state["optimizer"])
+        self._copy([theirs.get(name, p) for name, p in mine.items()])
+        self.average = [p.detach().clone() for p in self.parameters]
+        if list(theirs) == self.names:
+            self.optimizer.load_state_dict(state["optimizer"])
 
     def _resume(self) -> None:
         state = read_state(self.folder, self.identity, self.section.device)

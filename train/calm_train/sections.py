@@ -104,6 +104,8 @@ class CalmSection(BackboneSection):
     largest_weight: float = 1.0
     beta: float = 1.0
     auxiliary_weight: float = 1.0
+    # Weight of the Brier score of what samples decode to: for the last part of a training, with the energy head.
+    token_weight: float = 0.0
     # generation_config.json: what the server assumes where a request says nothing.
     temperature: float = 0.5
     num_candidates: int = 200

@@ -26,7 +26,11 @@ FREE = {
 
 
 # What weights and moments mean depends on these; a run that starts from another must agree with it.
-MEANING = ("tokenizer", "patch_size", "autoencoder")
+MEANING = (
+    *("tokenizer", "patch_size", "autoencoder"),
+    *("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads"),
+    *("head", "num_mlp_layers", "noise_size"),
+)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ from calm_train.flops import (
     calm_training_flops,
     decoder_forward,
     embed_forward,
+    encoder_forward,
     head_sampling_forward,
     head_training_forward,
+    token_tuning_flops,
 )
 from calm_train.models.autoencoder import AutoencoderShape
 from calm_train.models.backbone import BackboneShape
@@ -38,6 +40,19 @@ def test_training_counts_forward_and_backward_and_every_sample():
     )
     per_sample = head_training_forward(HEAD, 1024, 128, 2) - head_training_forward(HEAD, 1024, 128, 1)
     assert eight - one == 3 * 7 * per_sample
+
+
+def test_tuning_pays_for_every_decoded_sample_and_every_draw_from_the_law():
+    shape = backbone(1024, 2752)
+
+    def flops(samples: int, branches: tuple[int, ...]) -> int:
+        return token_tuning_flops(shape, AUTOENCODER, HEAD, samples, 2048, branches, chunks=1)
+
+    drawn = head_training_forward(HEAD, 1024, 128, 2) - head_training_forward(HEAD, 1024, 128, 1)
+    assert flops(3, (1,)) - flops(2, (1,)) == 3 * (drawn + decoder_forward(AUTOENCODER))
+    # Positions 2, 3 and 4 of twice as many prefixes, each read by the output matrix and by two linear maps.
+    prefix = 3 * 2 * 1024 * 128257 + 2 * 1024**2 * (3 + 4 + 5)
+    assert flops(2, (2,)) - flops(2, (1,)) == prefix + encoder_forward(AUTOENCODER)
 
 
 @pytest.mark.parametrize(("kind", "evaluations"), [("flow", 20), ("diffusion", 100)])
