@@ -44,7 +44,7 @@ it('starts the decision of its own row and step', () => {
   const decision = start(function* () {
     return { chunk: [5], draws: 0, fallback: false };
   });
-  expect(startDecision).toHaveBeenLastCalledWith(row.sampling, 7, 500, {});
+  expect(startDecision).toHaveBeenLastCalledWith(row.sampling, 7, 500, { outlook: { sharers: 1 } });
   expect(decision.outcome).toEqual({ chunk: [5], draws: 0, fallback: false });
 });
 
@@ -90,7 +90,10 @@ it('hands over parts of candidates, and a whole one where a beginning is wanted'
     return { chunk: [9, 9], draws: 2, fallback: false };
   });
   const decision = new RowDecision(row, { chunkSize: 2, exactDrawLimit: 500, partialLaws: ['chunk'] });
-  expect(startDecision).toHaveBeenLastCalledWith(row.sampling, 7, 500, { chunkSize: 2 });
+  expect(startDecision).toHaveBeenLastCalledWith(row.sampling, 7, 500, {
+    chunkSize: 2,
+    outlook: { sharers: 1 },
+  });
   expect([decision.part(0), decision.part(1)]).toEqual([
     { candidate: 0, position: 0 },
     { candidate: 1, position: 0 },
@@ -101,4 +104,39 @@ it('hands over parts of candidates, and a whole one where a beginning is wanted'
   decision.give([3]);
   expect(groups).toEqual([[[1, 7], [2]], [[3]]]);
   expect(decision.outcome).toMatchObject({ chunk: [9, 9] });
+});
+
+it('asks for few candidates whole, and again for none that it knows', () => {
+  const groups: (readonly (readonly number[])[])[] = [];
+  vi.mocked(startDecision).mockImplementationOnce(function* () {
+    groups.push(yield { kind: 'beginnings', count: 2 });
+    groups.push(yield { kind: 'position', candidates: [0, 1], position: 1 });
+    groups.push(yield { kind: 'position', candidates: [1, 0], position: 2 });
+    groups.push(yield { kind: 'beginnings', count: 1 });
+    return { chunk: [9, 9, 9], draws: 3, fallback: false };
+  });
+  const decision = new RowDecision(row, { chunkSize: 3, exactDrawLimit: 500, partialLaws: ['chunk'] });
+  decision.give([1, 11, 21]);
+  decision.give([2]);
+  expect([decision.missing, decision.part(0)]).toEqual([1, { candidate: 1, position: null }]);
+  decision.give([2, 12, 22]);
+  expect([decision.missing, decision.part(0)]).toEqual([1, { candidate: 2, position: 0 }]);
+  decision.give([3]);
+  expect(groups).toEqual([[[1, 11, 21], [2]], [[11], [12]], [[22], [21]], [[3]]]);
+  expect(decision.outcome).toMatchObject({ chunk: [9, 9, 9] });
+});
+
+it('asks for one position where many are wanted, or where it is the last one', () => {
+  const many = Array.from({ length: 7 }, (_, i) => i);
+  vi.mocked(startDecision).mockImplementationOnce(function* () {
+    yield { kind: 'beginnings', count: 7 };
+    yield { kind: 'position', candidates: many, position: 1 };
+    yield { kind: 'position', candidates: [3], position: 2 };
+    return { chunk: [9, 9, 9], draws: 7, fallback: false };
+  });
+  const decision = new RowDecision(row, { chunkSize: 3, exactDrawLimit: 500, partialLaws: ['chunk'] });
+  for (const token of many) decision.give([token]);
+  expect(decision.part(6)).toEqual({ candidate: 6, position: 1 });
+  for (const token of many) decision.give([token]);
+  expect(decision.part(0)).toEqual({ candidate: 3, position: 2 });
 });

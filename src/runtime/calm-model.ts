@@ -123,9 +123,10 @@ export class CalmModel implements LanguageModel {
   }
 
   async #choose(rows: readonly DecodeRow[], clock: StepClock): Promise<RowOutcome[]> {
+    const sharers = rows.filter(({ sampling }) => sampling.temperature !== 1).length;
     const batch = rows.map(row => {
       const decision =
-        row.open instanceof RowDecision ? row.open : new RowDecision(row, this.#decisionOptions);
+        row.open instanceof RowDecision ? row.open : new RowDecision(row, this.#decisionOptions, sharers);
       return { row, decision };
     });
     const startMs = performance.now();

@@ -49,6 +49,9 @@ export class Generation {
   /** The decision about the next chunk, where a step has left it open. */
   openDecision: OpenDecision | null = null;
 
+  /** Candidates that the latest chunks took in the mean; undefined before the first. */
+  expectedDraws: number | undefined;
+
   /** The prompt on chunk borders. */
   readonly promptTokens: readonly number[];
   /** Prompt tokens, BOS that alignment added not counted, whose keys and values were there when it started. */
@@ -181,6 +184,7 @@ export class Generation {
     const givenCount = this.given.length;
     const chosen = choice.chunk.slice(givenCount);
     this.openDecision = null;
+    this.expectedDraws = runningMean(this.expectedDraws, choice.draws);
     this.cachedChunks += 1;
     this.step += 1;
     this.#lastChunk = choice.chunk;
@@ -218,6 +222,13 @@ export class Generation {
     }
     return { tokens, finishReason: this.#deliveredTokens === this.tokenLimit ? 'length' : null };
   }
+}
+
+/** Weight of the newest chunk in the mean of draws. */
+const NEWEST = 0.2;
+
+function runningMean(mean: number | undefined, value: number): number {
+  return mean === undefined ? value : mean + NEWEST * (value - mean);
 }
 
 function abortedError(): CalmError {

@@ -38,6 +38,8 @@ export interface DecodeRow {
   readonly step: number;
   /** Tokens that the chunk to be chosen begins with, fewer than it has; none where it is left out. */
   readonly given?: readonly number[];
+  /** Candidates that the latest chunks took in the mean; left out for the first one. */
+  readonly expectedDraws?: number;
   /** The decision that an earlier step left open on this very chunk. */
   readonly open?: OpenDecision;
   /** What token controls look at; there where `sampling` has controls. Its lists grow while the request runs. */

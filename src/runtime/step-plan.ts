@@ -58,6 +58,7 @@ function toStepPlan(plan: SchedulePlan<Generation>): StepPlan {
       chunk: item.lastChunk,
       sampling: item.request.sampling,
       step: item.step,
+      ...(item.expectedDraws === undefined ? {} : { expectedDraws: item.expectedDraws }),
       ...(item.openDecision ? { open: item.openDecision } : {}),
     })),
   };

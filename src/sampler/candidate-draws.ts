@@ -64,7 +64,7 @@ export class CandidateDraws {
     if (candidate >= limit) return false;
     while (candidate >= this.fetched)
       yield* this.#fetch(
-        this.#roundSize(this.fetched, () => this.#counts()),
+        this.#roundSize(this.fetched, () => this.#counts(), limit - this.fetched),
         limit,
       );
     return true;

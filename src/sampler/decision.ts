@@ -1,5 +1,6 @@
 /** The words in which a sampler and a model talk: candidates go in, a chosen chunk comes out. */
 
+import type { DrawOutlook } from './round-size.js';
 import type { TokenHistory } from './settings.js';
 import type { TokenLogprobs } from './token-sampling/token-logprobs.js';
 import type { TokenStatistics } from './token-statistics.js';
@@ -57,4 +58,6 @@ export interface DecisionContext {
   readonly given?: readonly number[];
   /** Tokens a chunk, where the model can decode a candidate token by token; left out where it gives whole ones only. */
   readonly chunkSize?: number;
+  /** What drawing is likely to cost; left out where nobody knows. */
+  readonly outlook?: DrawOutlook;
 }

@@ -30,7 +30,7 @@ export function* lazyPoolDecision(
   poolSize: number,
   n: number,
   random: RandomStream,
-  roundSize: RoundSize = growingRounds,
+  roundSize: RoundSize = growingRounds(),
 ): ChunkDecision {
   const tree = new CandidateTree();
   const groups = new LeavesByCount();
@@ -44,12 +44,9 @@ export function* lazyPoolDecision(
     let { leaf, undrawn } = randomLiveSubset(groups, left, m, random);
     while (undrawn > 0) {
       if (tree.size === fetched.length) {
-        fetched.push(
-          ...(yield Math.min(
-            roundSize(fetched.length, () => tree.leaves.map(node => tree.count(node))),
-            poolSize - fetched.length,
-          )),
-        );
+        const counts = () => tree.leaves.map(node => tree.count(node));
+        const left = poolSize - fetched.length;
+        fetched.push(...(yield Math.min(roundSize(fetched.length, counts, left), left)));
       }
       const drawn = tree.add(fetched[tree.size]!);
       groups.raise(drawn, tree.count(drawn));

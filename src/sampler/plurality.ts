@@ -63,7 +63,7 @@ function* leader(
       if (leads(tree, nodes(), leader, allowedError / decisions)) return leader;
     }
     const counts = () => tree.leaves.map(node => tree.count(node));
-    const wanted = allowedError > 0 ? Math.min(missing, growingRounds(tree.size, counts)) : missing;
+    const wanted = allowedError > 0 ? Math.min(missing, growingRounds()(tree.size, counts, left)) : missing;
     for (const chunk of yield Math.min(Math.max(wanted, smallestRound), left)) tree.add(chunk);
   }
 }

@@ -21,7 +21,7 @@ export function* poolDecision(
   law: TemperatureLaw,
   random: RandomStream,
 ): ChunkDecision {
-  const draws = new CandidateDraws(poolSize, growingRounds);
+  const draws = new CandidateDraws(poolSize, growingRounds());
   yield* draws.fetchAll();
   const { tree } = draws;
   const choose = chooseByCounts(temperature);

@@ -28,17 +28,46 @@ function cost(law: readonly number[], n: number, roundSize: RoundSize): number {
   return total / trials;
 }
 
+describe('growing rounds', () => {
+  const someAgree = () => [2, 1, 1];
+
+  test('are larger where the request took many before, and where fewer share the calls', () => {
+    const sizes = [
+      growingRounds({ sharers: 16 }),
+      growingRounds({ sharers: 1 }),
+      growingRounds({ sharers: 1, expectedDraws: 100 }),
+    ].map(rounds => rounds(4, someAgree, 196));
+    expect(sizes).toEqual([3, 10, 49]);
+  });
+
+  test('take what is left of the pool along where another call would cost more', () => {
+    const rounds = growingRounds({ sharers: 1 });
+    expect([rounds(100, someAgree, 60), rounds(100, someAgree, 61)]).toEqual([60, 49]);
+  });
+
+  test('waste less with the outlook of earlier chunks', () => {
+    const law = zipf(1);
+    const outlook = { sharers: 4, expectedDraws: 100 };
+    expect(cost(law, 3, growingRounds(outlook))).toBeLessThan(
+      0.97 * cost(law, 3, growingRounds({ sharers: 4 })),
+    );
+  });
+});
+
 describe('rounds by agreement', () => {
   test('ask for one, and for twice as many as there are where no n agree', () => {
     const rounds = roundsByAgreement(3);
-    expect([rounds(0, () => []), rounds(1, () => [1]), rounds(40, () => [2, ...Array(38).fill(1)])]).toEqual([
-      1, 3, 80,
-    ]);
+    const sizes = [
+      rounds(0, () => [], 200),
+      rounds(1, () => [1], 199),
+      rounds(40, () => [2, ...Array(38).fill(1)], 160),
+    ];
+    expect(sizes).toEqual([1, 3, 80]);
   });
 
   test('ask for less the sooner a decision is expected', () => {
     const rounds = roundsByAgreement(2);
-    const sizes = [2, 4, 8, 40].map(most => rounds(40, () => [most, ...Array(40 - most).fill(1)]));
+    const sizes = [2, 4, 8, 40].map(most => rounds(40, () => [most, ...Array(40 - most).fill(1)], 160));
     expect(sizes.toSorted((a, b) => b - a)).toEqual(sizes);
     expect(sizes.at(-1)).toBe(Math.ceil(Math.sqrt(6 * 40)));
   });
@@ -50,7 +79,7 @@ describe('rounds by agreement', () => {
     { slope: 1.5, n: 2, saves: -0.02 },
     { slope: 1.2, n: 2, saves: -0.01 },
   ])('cost less where it takes long, no more where not: slope $slope, T = 1/$n', ({ slope, n, saves }) => {
-    const before = cost(zipf(slope), n, growingRounds);
+    const before = cost(zipf(slope), n, growingRounds());
     expect(cost(zipf(slope), n, roundsByAgreement(n))).toBeLessThan(before * (1 - saves));
   });
 });

@@ -36,7 +36,7 @@ export function startDecision(
   const decision = withDecodedPositions(
     isControlled(settings, context)
       ? startControlledDecision(settings, step, exactDrawLimit, context)
-      : chooseDecision(settings, step, exactDrawLimit, context.chunkSize),
+      : chooseDecision(settings, step, exactDrawLimit, context),
   );
   return settings.chunkStatistics ? withStatistics(decision, settings.numCandidates) : decision;
 }
@@ -45,7 +45,7 @@ function chooseDecision(
   settings: SamplingSettings,
   step: number,
   exactDrawLimit: number,
-  partialSize: number | undefined,
+  { chunkSize: partialSize, outlook }: DecisionContext,
 ): ChunkDecision {
   const { temperature, numCandidates, seed, choice } = settings;
   const sampler = settings.sampler ?? DEFAULT_SAMPLER;
@@ -58,12 +58,12 @@ function chooseDecision(
   if (repeats === 1 && fraction === 0) return singleDraw();
   if (sampler === 'pool') {
     return law === 'chunk' && fraction === 0
-      ? lazyPoolDecision(numCandidates, repeats, random)
+      ? lazyPoolDecision(numCandidates, repeats, random, growingRounds(outlook))
       : poolDecision(numCandidates, temperature, law, random);
   }
   const decide = law === 'chunk' ? chunkLawDecision : tokenLawDecision;
   const power = powerOf(exponent, sampler);
-  const rounds = repeats > 2 && fraction === 0 ? roundsByAgreement(repeats) : growingRounds;
+  const rounds = repeats > 2 && fraction === 0 ? roundsByAgreement(repeats, outlook) : growingRounds(outlook);
   if (sampler === 'exact') {
     const onLimit = failAtLimit(temperature, exactDrawLimit);
     return decide(exactDrawLimit, power, onLimit, random, rounds, partialSize);

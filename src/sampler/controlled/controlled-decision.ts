@@ -58,7 +58,7 @@ export interface ControlledInput {
 
 /** Decides one chunk. */
 export function* controlledDecision(input: ControlledInput): ChunkDecision {
-  const draws = new CandidateDraws(input.softLimit, growingRounds);
+  const draws = new CandidateDraws(input.softLimit, growingRounds());
   yield* draws.reach(0);
   let prefix = yield* followGiven(draws, input);
   const mayDraw = acceptance(draws, prefix, input);
