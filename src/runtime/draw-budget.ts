@@ -60,7 +60,9 @@ const NEWEST = 0.1;
 export class DrawBudget {
   readonly #fixed: number | undefined;
   #decodeMs: number | undefined;
-  #candidateMs: number | undefined;
+  /** Means of the calls' times and candidates: a small call says little of what a candidate costs. */
+  #callMs: number | undefined;
+  #callCandidates: number | undefined;
 
   constructor(fixed?: number) {
     this.#fixed = fixed;
@@ -76,14 +78,16 @@ export class DrawBudget {
   }
 
   drawTook(ms: number, candidates: number): void {
-    this.#candidateMs = runningMean(this.#candidateMs, ms / candidates);
+    this.#callMs = runningMean(this.#callMs, ms);
+    this.#callCandidates = runningMean(this.#callCandidates, candidates);
   }
 
   #measured(allDraw: boolean): number {
-    if (!this.#decodeMs || !this.#candidateMs) return SMALLEST_TOTAL;
+    if (!this.#decodeMs || !this.#callMs || !this.#callCandidates) return SMALLEST_TOTAL;
+    const candidateMs = this.#callMs / this.#callCandidates;
     const usualMs = DRAW_TIME_PER_DECODE * this.#decodeMs;
     const longMs = Math.min(DRAW_TIME_WHERE_ALL_DRAW * this.#decodeMs, LONGEST_DRAW_MS);
-    const total = Math.floor((allDraw ? Math.max(usualMs, longMs) : usualMs) / this.#candidateMs);
+    const total = Math.floor((allDraw ? Math.max(usualMs, longMs) : usualMs) / candidateMs);
     return Math.min(LARGEST_TOTAL, Math.max(SMALLEST_TOTAL, total));
   }
 }

@@ -45,6 +45,13 @@ describe('growing rounds', () => {
     expect([rounds(100, someAgree, 60), rounds(100, someAgree, 61)]).toEqual([60, 49]);
   });
 
+  test('take the whole pool at once where earlier chunks did', () => {
+    const sizes = [100, 180].map(expectedDraws =>
+      growingRounds({ sharers: 1, expectedDraws })(1, () => [1], 199),
+    );
+    expect(sizes).toEqual([49, 199]);
+  });
+
   test('waste less with the outlook of earlier chunks', () => {
     const law = zipf(1);
     const outlook = { sharers: 4, expectedDraws: 100 };

@@ -18,6 +18,7 @@ export interface DrawOutlook {
 /** What a native call costs beside its candidates, in candidates: 7 to 15 on four shapes, docs/sampling.md. */
 const CANDIDATES_PER_CALL = 12;
 const SMALLEST_ROUND = 3;
+const MOST_OF_A_POOL = 0.85;
 /** Where nothing is known: some share, and the decision is like none before. */
 const USUAL: DrawOutlook = { sharers: 4 };
 
@@ -33,6 +34,7 @@ export function growingRounds(outlook: DrawOutlook = USUAL): RoundSize {
   return (drawn, counts, left) => {
     if (drawn === 0) return 1;
     const round = bestRound(Math.max(drawn, outlook.expectedDraws ?? 0), outlook);
+    if (takesAll(drawn, left, outlook)) return left;
     const anyAgree = counts().some(count => count > 1);
     return withRest(anyAgree ? round : Math.max(round, 2 * drawn), left, outlook);
   };
@@ -46,6 +48,7 @@ export function growingRounds(outlook: DrawOutlook = USUAL): RoundSize {
 export function roundsByAgreement(n: number, outlook: DrawOutlook = USUAL): RoundSize {
   return (drawn, counts, left) => {
     if (drawn === 0) return 1;
+    if (takesAll(drawn, left, outlook)) return left;
     const share = counts().reduce((sum, count) => sum + binomialRatio(count, drawn, n), 0);
     const expected = Math.max(drawn, 2 / share);
     const atMost = Math.max(2 * drawn, bestRound(outlook.expectedDraws ?? 0, outlook));
@@ -55,6 +58,11 @@ export function roundsByAgreement(n: number, outlook: DrawOutlook = USUAL): Roun
 
 function bestRound(expectedDraws: number, outlook: DrawOutlook): number {
   return Math.ceil(Math.sqrt(2 * callCost(outlook) * expectedDraws));
+}
+
+/** Whether the request's chunks mostly took the whole pool: then one call for all of it is the cheapest. */
+function takesAll(drawn: number, left: number, { expectedDraws }: DrawOutlook): boolean {
+  return expectedDraws !== undefined && expectedDraws > MOST_OF_A_POOL * (drawn + left);
 }
 
 /** What a round leaves of the pool comes along where a call of its own would cost more. */
