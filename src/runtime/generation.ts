@@ -49,7 +49,7 @@ export class Generation {
   /** The decision about the next chunk, where a step has left it open. */
   openDecision: OpenDecision | null = null;
 
-  /** Candidates that the latest chunks took in the mean; undefined before the first. */
+  /** Candidates that the latest chunks needed in the mean; undefined before the first. */
   expectedDraws: number | undefined;
 
   /** The prompt on chunk borders. */
@@ -184,7 +184,7 @@ export class Generation {
     const givenCount = this.given.length;
     const chosen = choice.chunk.slice(givenCount);
     this.openDecision = null;
-    this.expectedDraws = runningMean(this.expectedDraws, choice.draws);
+    this.expectedDraws = runningMean(this.expectedDraws, choice.drawsNeeded ?? choice.draws);
     this.cachedChunks += 1;
     this.step += 1;
     this.#lastChunk = choice.chunk;

@@ -38,7 +38,7 @@ export interface DecodeRow {
   readonly step: number;
   /** Tokens that the chunk to be chosen begins with, fewer than it has; none where it is left out. */
   readonly given?: readonly number[];
-  /** Candidates that the latest chunks took in the mean; left out for the first one. */
+  /** Candidates that the latest chunks needed in the mean; left out for the first one. */
   readonly expectedDraws?: number;
   /** The decision that an earlier step left open on this very chunk. */
   readonly open?: OpenDecision;

@@ -27,6 +27,7 @@ export class CandidateDraws {
   readonly #partialSize: number | undefined;
   /** For each candidate its known nodes in the tree: the beginning of length i at index i - 1. */
   readonly #paths: number[][] = [];
+  #read = 0;
 
   constructor(limit: number, roundSize: RoundSize, partialSize?: number) {
     this.limit = limit;
@@ -37,6 +38,11 @@ export class CandidateDraws {
   /** Candidates fetched so far. */
   get fetched(): number {
     return this.#paths.length;
+  }
+
+  /** Candidates that were read, from the first on. */
+  get read(): number {
+    return this.#read;
   }
 
   /** Tokens a chunk; known once a candidate was fetched. */
@@ -77,6 +83,7 @@ export class CandidateDraws {
 
   /** Learns of a fetched candidate whether it is below a node, and if so its node of `depth`; of others with it. */
   *look(candidate: number, prefix: number, depth: number): Drawing<boolean> {
+    this.#read = Math.max(this.#read, candidate + 1);
     const way = this.tree.path(prefix);
     const isOff = (path: readonly number[]) => way.some((node, i) => i < path.length && path[i] !== node);
     const own = this.#paths[candidate]!;

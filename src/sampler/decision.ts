@@ -11,8 +11,10 @@ export type Chunk = readonly number[];
 /** A finished decision. */
 export interface ChunkChoice {
   readonly chunk: Chunk;
-  /** Candidates that were looked at. */
+  /** Candidates that were drawn for it. */
   readonly draws: number;
+  /** How many of them decided, where the last round may have brought more. */
+  readonly drawsNeeded?: number;
   /** Tokens of candidates that were decoded for it: all of each, unless it looked at parts. */
   readonly decodedPositions?: number;
   /** True where the wanted law could not be reached with the allowed draws and a weaker one decided. */

@@ -33,5 +33,5 @@ export function* chunkLawDecision(
   const spoken = yield* chooseByExactPower(next, power, random, same);
   const node = spoken === undefined ? onLimit(draws.tree, draws.outcomes(), random) : draws.deepest(spoken);
   const chunk = yield* draws.complete(node);
-  return { chunk, draws: draws.fetched, fallback: spoken === undefined };
+  return { chunk, draws: draws.fetched, drawsNeeded: candidate, fallback: spoken === undefined };
 }

@@ -54,7 +54,12 @@ describe('on a given pool', () => {
   test.each([1, 2, 3, 9])('a pool of one chunk gives that chunk, after n candidates (n = %i)', n => {
     const decision = lazyPoolDecision(6, n, randomOf(0), () => 1);
     const draws = Math.min(n, 6);
-    expect(driveDecision(decision, () => [65])).toEqual({ chunk: [65], draws, fallback: n > 6 });
+    expect(driveDecision(decision, () => [65])).toEqual({
+      chunk: [65],
+      draws,
+      drawsNeeded: draws,
+      fallback: n > 6,
+    });
   });
 
   test('the cascade: where nothing appears three times, pairs decide', () => {

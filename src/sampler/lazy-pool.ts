@@ -56,7 +56,7 @@ export function* lazyPoolDecision(
     }
     if (undrawn === 0) chosen = leaf!;
   }
-  return { chunk: tree.chunk(chosen), draws: fetched.length, fallback: m < n };
+  return { chunk: tree.chunk(chosen), draws: fetched.length, drawsNeeded: tree.size, fallback: m < n };
 }
 
 /** An m-subset of the places: the leaf that its drawn places hold, if it has any, and how many are undrawn. */

@@ -36,7 +36,8 @@ test.each(settings)('decoding token by token changes no choice: %o', setting => 
       draw,
     );
     // Rounds may end elsewhere: how far fetching ran ahead is not what a decision depends on.
-    expect(parts).toEqual({ chunk: whole.chunk, fallback: whole.fallback });
+    const { chunk, fallback, drawsNeeded } = whole;
+    expect(parts).toEqual({ chunk, fallback, drawsNeeded });
     expect(decodedTokens).toBeLessThanOrEqual(K * draws);
     expect([decodedPositions, whole.decodedPositions]).toEqual([decodedTokens, K * whole.draws]);
   }

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { sourceOf } from '../../tests/reference/drive-decision.js';
+import { driveDecision, sourceOf } from '../../tests/reference/drive-decision.js';
 import { chunkLawDecision } from './exact-chunk-law.js';
 import { chooseByCounts } from './on-limit.js';
 import { exponentOf, powerOf } from './power.js';
 import { growingRounds, type RoundSize, roundsByAgreement } from './round-size.js';
+import { startDecision } from './start-decision.js';
 import { RandomStream } from './uniform.js';
 
 const zipf = (slope: number) => Array.from({ length: 2000 }, (_, i) => (i + 1) ** -slope);
@@ -89,4 +90,17 @@ describe('rounds by agreement', () => {
     const before = cost(zipf(slope), n, growingRounds());
     expect(cost(zipf(slope), n, roundsByAgreement(n))).toBeLessThan(before * (1 - saves));
   });
+});
+
+test.each(['chunk', 'token'] as const)('what was needed is told apart from what came along: %s law', law => {
+  const sampling = { temperature: 0.5, temperatureLaw: law, numCandidates: 200, seed: 3, choice: 0 } as const;
+  const outlook = { sharers: 1, expectedDraws: 190 };
+  // Half of all candidates are the same chunk, so a few decide.
+  const draw = (candidate: number) => (candidate % 2 === 0 ? [7, 7] : [candidate, candidate]);
+  const [modest, eager] = [{}, { outlook }].map(context =>
+    driveDecision(startDecision(sampling, 0, 65_536, context), draw),
+  );
+  expect([modest!.chunk, modest!.drawsNeeded]).toEqual([eager!.chunk, eager!.drawsNeeded]);
+  expect(eager!.draws).toBe(200);
+  expect(eager!.drawsNeeded).toBeLessThan(30);
 });

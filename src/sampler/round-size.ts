@@ -11,7 +11,7 @@ export type RoundSize = (drawn: number, counts: () => readonly number[], left: n
 export interface DrawOutlook {
   /** Decisions that share the native calls. */
   readonly sharers: number;
-  /** Candidates that the request's latest chunks took in the mean; left out where it has none. */
+  /** Candidates that the request's latest chunks needed in the mean; left out where it has none. */
   readonly expectedDraws?: number | undefined;
 }
 

@@ -37,7 +37,7 @@ export function* tokenLawDecision(
     if (spoken === undefined) yield* draws.lookAtAll(prefix, depth);
     prefix = spoken ?? onLimit(draws.tree, draws.tree.children(prefix), random);
   }
-  return { chunk: draws.chunk(prefix), draws: draws.fetched, fallback };
+  return { chunk: draws.chunk(prefix), draws: draws.fetched, drawsNeeded: draws.read, fallback };
 }
 
 /**

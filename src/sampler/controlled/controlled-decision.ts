@@ -70,7 +70,7 @@ export function* controlledDecision(input: ControlledInput): ChunkDecision {
     prefixDepth = depth;
     fallback ||= chosen.fallback;
   }
-  return { chunk: draws.tree.chunk(prefix), draws: draws.fetched, fallback };
+  return { chunk: draws.tree.chunk(prefix), draws: draws.fetched, drawsNeeded: draws.read, fallback };
 }
 
 /** The node of the given tokens, once a candidate begins with them. */
