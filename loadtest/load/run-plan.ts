@@ -17,6 +17,8 @@ export interface TargetResult {
   readonly model: string | null;
   readonly kind: string | null;
   readonly chunkSize: number | null;
+  /** What the server says of itself; null where it says nothing. */
+  readonly serverVersion: string | null;
   /** A sentence that says why the target was not measured, or not to the end; null where it was. */
   readonly problem: string | null;
 }
@@ -128,6 +130,7 @@ class TargetState {
       model: model?.id ?? this.#target.model,
       kind: model?.kind ?? null,
       chunkSize: model?.chunkSize ?? null,
+      serverVersion: this.#prepared?.serverVersion ?? null,
       problem: this.#problem,
     };
   }

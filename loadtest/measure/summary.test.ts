@@ -151,6 +151,7 @@ describe('comparison', () => {
     model: name,
     kind,
     chunkSize: null,
+    serverVersion: null,
     problem: null,
   });
 

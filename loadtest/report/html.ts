@@ -53,8 +53,8 @@ ${methodNotes(report)
 `;
 }
 
-function describeTarget({ target, model, problem }: Report['targets'][number]): string {
-  const line = `<b>${escapeHtml(target.name)}</b>: ${escapeHtml(model ?? 'no model')} at ${escapeHtml(target.baseUrl)}`;
+function describeTarget({ target, model, serverVersion, problem }: Report['targets'][number]): string {
+  const line = `<b>${escapeHtml(target.name)}</b>: ${escapeHtml(model ?? 'no model')} at ${escapeHtml(target.baseUrl)}${serverVersion === null ? '' : ` (server ${escapeHtml(serverVersion)})`}`;
   return problem === null
     ? `<p>${line}</p>`
     : `<p class="failed">${line}. <b>Failed:</b> ${escapeHtml(problem)}</p>`;

@@ -36,12 +36,13 @@ export function reportJson(report: Report): string {
         e2e: settings.goodput.e2eMs,
       },
     },
-    targets: report.targets.map(({ target, model, kind, chunkSize, problem, quality }) => ({
+    targets: report.targets.map(({ target, model, kind, chunkSize, serverVersion, problem, quality }) => ({
       target: target.name,
       url: target.baseUrl,
       model,
       kind,
       chunk_size: chunkSize,
+      server_version: serverVersion,
       problem,
       brierlm: quality.brierLm,
       brierlm_stderr: quality.brierLmError,

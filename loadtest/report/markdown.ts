@@ -17,10 +17,11 @@ export function reportMarkdown(report: Report): string {
   return `${sections.join('\n\n')}\n`;
 }
 
-function describeTarget({ target, model, kind, chunkSize, problem }: Report['targets'][number]): string {
+function describeTarget(result: Report['targets'][number]): string {
+  const { target, model, kind, chunkSize, serverVersion, problem } = result;
   const tokens = chunkSize !== null && chunkSize > 1 ? `, ${chunkSize} tokens a step` : '';
   const what = kind === null ? '' : ` (${kind === 'calm' ? 'CALM' : `${kind} model`}${tokens})`;
-  const line = `- **${target.name}**: ${model ?? 'no model'}${what} at ${target.baseUrl}`;
+  const line = `- **${target.name}**: ${model ?? 'no model'}${what} at ${target.baseUrl}${serverVersion === null ? '' : ` (server ${serverVersion})`}`;
   return problem === null ? line : `${line}. **Failed:** ${problem}`;
 }
 

@@ -92,6 +92,7 @@ describe('reportMarkdown', () => {
     expect(text).toContain('| token | 8 at a time | 1 | dropped | 2 | It closed the connection. |');
     expect(text).toContain('**Note:** The machine was not idle.');
     expect(text).toContain('88 %, 3.50 /s');
+    expect(text).toContain('4 tokens a step) at http://127.0.0.1:1 (server 0.1.0, ONNX Runtime 1.2.3)');
   });
 
   it('keeps every line of a table at the same number of cells', () => {

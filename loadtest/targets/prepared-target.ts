@@ -8,11 +8,14 @@ import { randomTokenPrompt } from '../load/prompts.js';
 import type { RunSettings } from '../settings.js';
 import { chooseModel, listModels, type ModelDescription, tryEndpoint } from './probe.js';
 import { fitPrompt } from './prompt-length.js';
+import { readServerVersion } from './server-version.js';
 import type { Target } from './target.js';
 
 export interface PreparedTarget extends Disposable {
   readonly target: Target;
   readonly model: ModelDescription;
+  /** As the server says it; null where it does not. */
+  readonly serverVersion: string | null;
   readonly endpoint: CompletionEndpoint;
   /** The prompt of request number `index` of a run; `salt` differs between runs. */
   promptFor(index: number, salt: number): Prompt;
@@ -60,11 +63,13 @@ export async function prepareTarget(
       makeJob(first, probeTokens),
       clock,
     );
+    const serverVersion = await readServerVersion(target, connections, settings.timeoutMs);
     const measure = async (text: string): Promise<number> =>
       needCount(await callCompletion(endpoint, makeJob(text, 1), clock.now(), clock));
     return {
       target,
       model,
+      serverVersion,
       endpoint,
       promptFor: await fitPrompts(wholePrompts, settings, measure),
       [Symbol.dispose]: () => connections[Symbol.dispose](),

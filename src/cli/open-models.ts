@@ -38,6 +38,8 @@ export interface ModelChoice {
 /** Models that run, and everything native behind them. */
 export interface OpenModels extends AsyncDisposable {
   readonly models: readonly [ServedModel, ...ServedModel[]];
+  /** Of ONNX Runtime, as the library says it. */
+  readonly nativeVersion: string;
 }
 
 const defaultMaxWaiting = 512;
@@ -112,7 +114,8 @@ function beginOpening(choices: readonly ModelChoice[], options: OpenOptions): Op
     const source = openPackage(resolvePackage(model, modelsFolder));
     return { source, name: servedName ?? source.manifest.name };
   });
-  const environment = OrtEnvironment.open(OrtLibrary.load(options.ortLibrary), { threads: options.threads });
+  const library = OrtLibrary.load(options.ortLibrary);
+  const environment = OrtEnvironment.open(library, { threads: options.threads });
   const opened: OpenModel[] = [];
   const close = async (): Promise<void> => {
     for (const { engine, served } of opened) {
@@ -128,6 +131,7 @@ function beginOpening(choices: readonly ModelChoice[], options: OpenOptions): Op
     add: model => opened.push(model),
     models: () => ({
       models: opened.map(({ served }) => served) as [ServedModel, ...ServedModel[]],
+      nativeVersion: library.version,
       [Symbol.asyncDispose]: close,
     }),
   };

@@ -59,6 +59,7 @@ export async function runServer(
       streamGranularity: settings.streamGranularity,
       keepAliveCommentMs: settings.sseKeepAliveInterval * 1000,
       disablePlayground: settings.disablePlayground,
+      nativeVersion: opened.nativeVersion,
       logFault: (error, requestId) => log.fault(describeFault(error), requestId),
     });
     process.stdout.write(describeReady(running, opened.models, apiKeys));

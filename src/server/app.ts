@@ -15,7 +15,7 @@ import { reportError, type ServerContext } from './server-context.js';
 import { type ProbeAnswer, showHealth, showLiveness, showReadiness } from './status/health-routes.js';
 import { listModels, showModel } from './status/models-route.js';
 import { answerProps, answerSlots } from './status/slots-route.js';
-import { readVersion } from './status/version.js';
+import { describeVersions } from './status/version.js';
 import { answerDetokenize, answerTokenize, answerTokenizerInfo } from './tokenize/tokenize-route.js';
 
 type App = Hono<ServerEnv>;
@@ -40,7 +40,9 @@ export function createApp(context: ServerContext): App {
     addRoute(app, 'POST', `${prefix}/tokenize`, context => answerTokenize(context, server));
     addRoute(app, 'POST', `${prefix}/detokenize`, context => answerDetokenize(context, server));
     addRoute(app, 'GET', `${prefix}/tokenizer_info`, context => answerTokenizerInfo(context, server));
-    addRoute(app, 'GET', `${prefix}/version`, context => context.json({ version: readVersion() }));
+    addRoute(app, 'GET', `${prefix}/version`, context =>
+      context.json(describeVersions(server.nativeVersion)),
+    );
     addRoute(app, 'GET', `${prefix}/openapi.json`, context =>
       context.json(describeApi({ hasKeys: (server.apiKeys ?? []).length > 0 })),
     );

@@ -27,6 +27,8 @@ export interface ServerContext {
   readonly keepAliveCommentMs?: number;
   /** Leave out the playground; it is served where this is left out. */
   readonly disablePlayground?: boolean;
+  /** Of ONNX Runtime, for GET /version; not shown where it is left out. */
+  readonly nativeVersion?: string;
   /** Writes one of the server's own failures to the log. */
   readonly logFault: (error: unknown, requestId: string) => void;
 }

@@ -87,6 +87,9 @@ describe.skipIf(!hasModel)(title, () => {
       });
     const health = await (await call('/health', null)).json();
     expect(health).toMatchObject({ status: 'ok', models: [{ slots: 2 }] });
+    expect(await (await call('/version', 'four')).json()).toMatchObject({
+      onnxruntime: expect.stringMatching(/^1\./),
+    });
     expect((await call('/v1/models', 'three')).status).toBe(401);
     const models = await (await call('/v1/models', 'four')).json();
     expect(models).toMatchObject({ data: [{ max_model_len: 32 }] });

@@ -143,10 +143,10 @@ describe('a model without a tokenizer', () => {
 });
 
 describe('GET /version', () => {
-  it('is the version of the package', async () => {
+  it('is the version of the package and of what runs it', async () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
     for (const path of ['/version', '/v1/version']) {
-      expect(await get(path)).toEqual({ status: 200, body: { version } });
+      expect(await get(path)).toEqual({ status: 200, body: { version, node: process.version } });
     }
   });
 });

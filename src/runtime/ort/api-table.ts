@@ -124,6 +124,9 @@ const entries = {
   BindInput: status<[Pointer, string, Pointer]>(136, pointer, 'str', pointer),
   BindOutput: status<[Pointer, string, Pointer]>(137, pointer, 'str', pointer),
   RunWithBinding: status<[Pointer, Pointer | null, Pointer]>(133, pointer, pointer, pointer),
+  CreateRunOptions: status<[Out]>(39, out),
+  AddRunConfigEntry: status<[Pointer, string, string]>(165, pointer, 'str', 'str'),
+  ReleaseRunOptions: release(97),
 
   CreateCUDAProviderOptions: status<[Out]>(205, out),
   UpdateCUDAProviderOptions: status<[Pointer, string[], string[], number]>(

@@ -12,6 +12,7 @@ export class Binding extends Handle {
   readonly #session: Session;
   readonly #hostInputs = new Map<string, Tensor>();
   readonly #running: string;
+  #hasRun = false;
 
   constructor(session: Session) {
     const { api } = session.library;
@@ -51,9 +52,12 @@ export class Binding extends Handle {
    */
   run(): Promise<void> {
     const { library, pointer } = this.#session;
+    // A new binding stands for a new shape; the scratch memory of the shapes before it is of no use to it.
+    const options = this.#hasRun ? null : this.#session.shrinkingRun.pointer;
+    this.#hasRun = true;
     for (const [name, tensor] of this.#hostInputs) this.bindInput(name, tensor);
     return new Promise((resolve, reject) => {
-      library.api.RunWithBinding.async(pointer, null, this.pointer, (error: unknown, status: Status) => {
+      library.api.RunWithBinding.async(pointer, options, this.pointer, (error: unknown, status: Status) => {
         try {
           if (error) throw error;
           library.check(status, this.#running);

@@ -7,6 +7,7 @@ import { Handle, HandleStack, type Pointer } from './handle.js';
 import koffi from './koffi.js';
 import type { OrtLibrary } from './library.js';
 import { Allocator, type Device, MemoryInfo } from './memory.js';
+import { ShrinkingRun } from './run-options.js';
 import { configureSession } from './session-options.js';
 import type { TensorInfo } from './tensor-info.js';
 
@@ -22,6 +23,8 @@ export class Session extends Handle {
   readonly hostAllocator: Allocator;
   /** Memory on the session's device; the same as `hostAllocator` on the CPU. */
   readonly deviceAllocator: Allocator;
+  /** For a run after which scratch memory is given back. */
+  readonly shrinkingRun: ShrinkingRun;
   readonly #owned = new HandleStack();
 
   private constructor(library: OrtLibrary, file: string, device: Device, pointer: Pointer) {
@@ -30,6 +33,7 @@ export class Session extends Handle {
     this.device = device;
     this.file = file;
     try {
+      this.shrinkingRun = this.#owned.own(new ShrinkingRun(library));
       this.hostAllocator = this.#owned.own(Allocator.forHost(this.#memory('cpu')));
       this.deviceAllocator =
         device === 'cpu'

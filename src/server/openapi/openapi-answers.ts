@@ -238,7 +238,11 @@ export const slotsAnswer = z.array(
 );
 
 /** The answer of GET /version. */
-export const versionAnswer = z.object({ version: z.string() });
+export const versionAnswer = z.object({
+  version: z.string(),
+  onnxruntime: z.string().optional(),
+  node: z.string(),
+});
 
 /** The answer of GET /livez. */
 export const livenessAnswer = z.object({ status: z.literal('alive') });
