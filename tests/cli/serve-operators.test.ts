@@ -105,6 +105,7 @@ describe.skipIf(!hasModel)(title, () => {
       .map(line => JSON.parse(line))
       .filter(({ msg }) => msg === 'request');
     expect(requests.map(({ path, status }) => [path, status])).toEqual([
+      ['/version', 200],
       ['/v1/models', 401],
       ['/v1/models', 200],
       ['/v1/completions', 200],
