@@ -111,7 +111,7 @@ describe.skipIf(!hasModel)(title, () => {
       ['/v1/completions', 200],
       ['/metrics', 200],
     ]);
-    expect(requests[2]).toMatchObject({ generated_tokens: 4, finish_reasons: { length: 1 }, aborted: false });
+    expect(requests[3]).toMatchObject({ generated_tokens: 4, finish_reasons: { length: 1 }, aborted: false });
     expect(lines().join('\n')).not.toMatch(/secret|"two"|"three"|"four"/);
   });
 
