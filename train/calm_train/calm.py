@@ -16,6 +16,7 @@ from calm_train.held_out import batch_documents, brier_positions, held_out_energ
 from calm_train.loop import Hooks
 from calm_train.models.backbone import BackboneShape
 from calm_train.models.calm import Calm, CalmShape
+from calm_train.models.energy_head import EnergyHead
 from calm_train.models.heads import HeadShape
 from calm_train.precision import mixed_precision
 from calm_train.token_tuning import TokenTuning
@@ -40,7 +41,11 @@ def build(config: Config, vocabulary: Vocabulary) -> Calm:
         )
     backbone = BackboneShape.of(section, vocabulary.size)
     head = HeadShape(section.head, section.noise_size, section.num_mlp_layers, section.head_steps)
-    return Calm(CalmShape(backbone, head), autoencoder)
+    model = Calm(CalmShape(backbone, head), autoencoder)
+    if section.start_from and isinstance(model.head, EnergyHead):
+        # Blocks that the earlier run has take its weights; those that are new must not disturb what it learned.
+        model.head.pass_through()
+    return model
 
 
 def checkpoint_config(config: Config, model: Calm, facts: dict[str, Any]) -> dict[str, Any]:

@@ -29,8 +29,8 @@ class DataSection:
 class OptimSection:
     """What every training loop shares. Times are wall clock; the schedule is planned from measured steps, unless
     `steps` or `flops` fixes their number. `block_tokens`, where given, sets `row_chunks` to that many tokens a row.
-    `start_from` names the folder of a finished run of the same shape: its averaged weights and its optimizer's
-    moments begin this one, and what it spent counts."""
+    `start_from` names the folder of a finished run of the same shape, but for a head with fewer blocks: its
+    averaged weights and, where nothing was added, its optimizer's moments begin this one, and what it spent counts."""
 
     learning_rate: float = 1e-3
     final_ratio: float = 0.02

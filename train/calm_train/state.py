@@ -29,7 +29,7 @@ FREE = {
 MEANING = (
     *("tokenizer", "patch_size", "autoencoder"),
     *("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads"),
-    *("head", "num_mlp_layers", "noise_size"),
+    *("head", "noise_size"),
 )
 
 

@@ -25,6 +25,21 @@ def test_it_begins_with_the_averaged_weights_of_that_run(run: Path, fresh_run: P
         torch.testing.assert_close(later[tensor], earlier[tensor], rtol=0, atol=1e-6)
 
 
+def test_a_deeper_head_begins_by_changing_nothing(run: Path, fresh_run: Path):
+    earlier = load_file(run / "checkpoint" / "model.safetensors")
+    blocks = json.loads((run / "checkpoint" / "config.json").read_text())["num_mlp_layers"]
+    deeper = ("--num-mlp-layers", str(blocks + 1), "--steps", "2", *NO_RATE)
+    call(calm, run.parent / "toy.toml", "--run", str(fresh_run), "--start-from", str(run), *deeper)
+    later = load_file(fresh_run / "checkpoint" / "model.safetensors")
+    added = {name: later[name] for name in later.keys() - earlier.keys()}
+    assert any(f"mlp_blocks.{blocks}.linears" in name for name in added)
+    for name, tensor in added.items():
+        if "down_proj" in name:
+            torch.testing.assert_close(tensor, torch.zeros_like(tensor), rtol=0, atol=1e-6)
+    for name in earlier:
+        torch.testing.assert_close(later[name], earlier[name], rtol=0, atol=1e-6)
+
+
 def test_what_both_runs_spent_counts(run: Path, fresh_run: Path):
     config = run.parent / "toy.toml"
     call(calm, config, "--run", str(fresh_run), "--start-from", str(run), "--steps", "3")
@@ -49,6 +64,7 @@ def test_a_killed_run_goes_on_from_its_own_state(run: Path, fresh_run: Path):
     [
         ("nowhere", (), r"start_from: nowhere/training/calm holds no state.pt; name the folder of a run"),
         ("", ("--hidden-size", "64"), r"start_from: .* was trained with hidden_size = 32, now it is 64"),
+        ("", ("--num-mlp-layers", "0"), r"that run trained a model of another shape; give this one its shape"),
         ("", ("--patch-size", "4"), r"was trained with another|packs 2 tokens into a latent"),
     ],
 )

@@ -67,6 +67,13 @@ class EnergyHead(nn.Module):
         """Zero here, and only here: every sample starts at the origin and the pair term opens them up."""
         nn.init.zeros_(self.final_layer.output.weight)
 
+    def pass_through(self) -> None:
+        """Every block begins by changing nothing."""
+        for block in self.mlp_blocks:
+            assert isinstance(block, HeadBlock)
+            nn.init.zeros_(block.down_proj.weight)
+            nn.init.zeros_(block.down_proj.bias)
+
     def draw_noise(
         self, *shape: int, device: torch.device | None = None, generator: torch.Generator | None = None
     ) -> Tensor:
