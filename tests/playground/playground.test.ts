@@ -1,43 +1,15 @@
 /** The playground in a real Chromium against the real server: what its user sees and can do. */
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { listen, listenWhileLoading } from '../../src/server/listen.js';
-import { ServedModels } from '../../src/server/models/served-model.js';
-import { Lifecycle } from '../../src/server/requests/lifecycle.js';
-import { eosTokenId } from '../server/fake-model.js';
-import { startFakeServer, startServer, type TestServer } from '../server/start-server.js';
+import { startFakeServer, startServer } from '../server/start-server.js';
 import { until } from '../server/until.js';
 import { findChromium, launchChromium, openPage, pageTimeoutMs } from './browser.js';
+import { chunks, completionsOver, endless, isReady, recite, run, sees, setSeed, state } from './page.js';
 import { holdSteps } from './stepped-model.js';
 
 const hasChromium = findChromium() !== null;
 if (!hasChromium) {
   console.warn('The playground was not tested: install Chromium, or name one in CHROMIUM.');
-}
-/** Text that the fake model writes for seed 1: four bytes a chunk. */
-const recite = (text: string) => new Map([[1, [...Buffer.from(text), eosTokenId, 0, 0, 0]]]);
-/** A fake model that writes for as long as it is let. */
-const endless = { contextChunks: 20_000, served: { endTokenIds: [] } };
-
-const chunks = (page: Page) => page.locator('.text .chunk');
-const state = (page: Page) => page.locator('.state');
-const run = (page: Page) => page.getByRole('button', { name: 'Run' });
-
-/** Completions of which the server knows that they are over: it hears of a stop later than the page shows it. */
-const completionsOver = ({ requests }: TestServer) =>
-  requests.filter(({ route }) => route === '/v1/completions').length;
-
-async function isReady(page: Page): Promise<void> {
-  await page.locator('#run:enabled').waitFor();
-}
-
-async function setSeed(page: Page, seed: number): Promise<void> {
-  await page.getByLabel('Seed', { exact: true }).fill(String(seed));
-}
-
-/** Waits for the words; the test's timeout is the limit. */
-async function sees(page: Page, selector: string, text: string | RegExp): Promise<void> {
-  await page.locator(selector).filter({ hasText: text }).first().waitFor();
 }
 
 describe.skipIf(!hasChromium)('the playground in Chromium', { timeout: pageTimeoutMs }, () => {
@@ -274,97 +246,5 @@ describe.skipIf(!hasChromium)('the playground in Chromium', { timeout: pageTimeo
     allow(1000);
     await sees(page, '#announcer', 'It was red fake: Done: the text ended.');
     expect(await page.locator('#announcer').getAttribute('aria-live')).toBe('polite');
-  });
-
-  it('shows the server’s own sentence when a request is refused, and when a run fails', async () => {
-    await using server = await startFakeServer({ contextChunks: 64 });
-    await using view = await openPage(browser, server.url);
-    const { page } = view;
-    await isReady(page);
-    await page.getByLabel('Prompt', { exact: true }).fill('long '.repeat(100));
-    await run(page).click();
-    await sees(page, '[data-part="error"]', /context/);
-    await page.getByLabel('Prompt', { exact: true }).fill('short');
-    const allow = holdSteps(server.model);
-    await run(page).click();
-    allow(2);
-    await chunks(page).nth(1).waitFor();
-    server.model.nextFailure = new Error('secret detail');
-    allow(1000);
-    await sees(page, '.state', 'Failed');
-    const sentence = await page.locator('[data-part="error"]').textContent();
-    expect(sentence).toMatch(/\w+ .*\./);
-    expect(sentence).not.toContain('secret detail');
-    expect(await chunks(page).count()).toBe(2);
-  });
-
-  it('says that the server is gone', async () => {
-    const server = await startFakeServer();
-    await using view = await openPage(browser, server.url);
-    const { page } = view;
-    await isReady(page);
-    await server[Symbol.asyncDispose]();
-    await run(page).click();
-    await sees(page, '[data-part="error"]', 'cannot be reached');
-    expect(await state(page).textContent()).toBe('Failed');
-  });
-
-  it('tries again when its user asks, once the server is back', async () => {
-    await using fake = await startFakeServer({ scripts: recite('It flew.') });
-    const gone = await listenWhileLoading({ host: '127.0.0.1', port: 0 });
-    await using view = await openPage(browser, gone.url);
-    const { page } = view;
-    await sees(page, '#connection', 'loading');
-    const retry = page.getByRole('button', { name: 'Try again' });
-    expect(await retry.isHidden()).toBe(true);
-    await gone.close(0);
-    await sees(page, '#problem', 'cannot be reached');
-    expect([await page.locator('#connection').textContent(), await run(page).isDisabled()]).toEqual([
-      'Not connected',
-      true,
-    ]);
-    await retry.click();
-    await sees(page, '#problem', 'cannot be reached');
-    const back = await listen(
-      {
-        models: new ServedModels([fake.served]),
-        lifecycle: new Lifecycle(),
-        maxBodyBytes: 1000,
-        logFault: () => {},
-      },
-      { host: '127.0.0.1', port: gone.port },
-    );
-    try {
-      await retry.click();
-      await isReady(page);
-      await retry.waitFor({ state: 'hidden' });
-      expect(await page.locator('#problem').isHidden()).toBe(true);
-      await setSeed(page, 1);
-      await run(page).click();
-      await sees(page, '.state', 'Done');
-    } finally {
-      await back.close(0);
-    }
-  });
-
-  it('waits for a server that still loads its models', async () => {
-    await using fake = await startFakeServer();
-    const models = () => [{ id: 'fake', created: 0, status: 'loading' as const }];
-    const loading = await listenWhileLoading({ host: '127.0.0.1', port: 0 }, { models });
-    try {
-      await using view = await openPage(browser, loading.url);
-      await sees(view.page, '#connection', 'loading');
-      expect(await run(view.page).isDisabled()).toBe(true);
-      loading.serve({
-        models: new ServedModels([fake.served]),
-        lifecycle: new Lifecycle(),
-        maxBodyBytes: 1000,
-        logFault: () => {},
-      });
-      await isReady(view.page);
-      await sees(view.page, '#connection', '1 model served');
-    } finally {
-      await loading.close(0);
-    }
   });
 });
