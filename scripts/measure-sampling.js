@@ -13,7 +13,6 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { RandomStream } from '../dist/sampler/uniform.js';
 import {
   cutContexts,
   generate,
@@ -26,6 +25,8 @@ import {
   quantile,
   readDocuments,
 } from './sampling/open-model.js';
+import { measureReference } from './sampling/reference.js';
+import { showSamples } from './sampling/samples.js';
 import { measureSpeed } from './sampling/speed.js';
 
 const { values: options } = parseArgs({
@@ -182,91 +183,6 @@ async function measureCurve(opened, documents) {
   return curves;
 }
 
-/** The paper's Algorithm 2, written from its description: the chunk that a pool of candidates gives at T = 1/n. */
-function algorithm2(pool, n, random) {
-  const counts = new Map();
-  for (const key of pool) counts.set(key, (counts.get(key) ?? 0) + 1);
-  for (let m = n; ; m -= 1) {
-    const weights = [...counts].map(([key, count]) => {
-      let subsets = count < m ? 0 : 1;
-      for (let i = 0; i < m; i += 1) subsets *= (count - i) / (i + 1);
-      return [key, subsets];
-    });
-    let left = random() * weights.reduce((total, [, weight]) => total + weight, 0);
-    if (left === 0) continue;
-    for (const [key, weight] of weights) {
-      left -= weight;
-      if (left < 0) return key;
-    }
-  }
-}
-
-/** Accuracy and collision of single chunks: `pool`, drawn lazily, and Algorithm 2 on whole pools of plain draws. */
-async function measureReference({ engine, K }, documents) {
-  const contexts = cutContexts(documents, Number(options.contexts) / 2, K);
-  const one = async (i, sampling) =>
-    (await generate(engine, K, contexts[i].prompt, 1, { numCandidates: N, ...sampling }))[0].tokens.join();
-  const reference = async (i, seed, n) => {
-    const pool = await inParallel(N, ROWS, draw =>
-      one(i, { temperature: 1, seed: (2 * i + seed) * N + draw }),
-    );
-    const random = new RandomStream({ seed: 2 * i + seed, choice: 1, step: n });
-    return algorithm2(pool, n, () => random.next());
-  };
-  console.log(
-    `\nSingle chunks after ${contexts.length} held-out contexts, N = ${N}, with standard errors:\n`,
-  );
-  printHeader(['T', 'algorithm', 'accuracy', 'collision']);
-  const share = values => {
-    const p = mean(values.map(Number));
-    return `${percent(p)} ± ${percent(Math.sqrt((p * (1 - p)) / values.length))}`;
-  };
-  for (const n of [2, 3]) {
-    const drawers = {
-      '`pool`, drawn lazily': (i, seed) =>
-        one(i, { temperature: 1 / n, sampler: 'pool', temperatureLaw: 'chunk', seed: 1000 + 2 * i + seed }),
-      'Algorithm 2 on 200 plain draws': (i, seed) => reference(i, seed, n),
-    };
-    for (const [name, draw] of Object.entries(drawers)) {
-      const chosen = [];
-      for (const i of contexts.keys()) chosen.push([await draw(i, 0), await draw(i, 1)]);
-      printRow([
-        (1 / n).toFixed(2),
-        name,
-        share(chosen.flatMap((pair, i) => pair.map(key => key === contexts[i].truth.join()))),
-        share(chosen.map(([a, b]) => a === b)),
-      ]);
-    }
-  }
-}
-
-/** Unedited continuations of one opening at about equal cost. */
-async function showSamples({ engine, encoding, K }, documents) {
-  const opening = documents[3].slice(0, 8);
-  const settings = [
-    { temperature: 1 },
-    { temperature: 0.5, temperatureLaw: 'chunk' },
-    { temperature: 0.5, temperatureLaw: 'token' },
-    { temperature: 1 / 3, temperatureLaw: 'chunk', numCandidates: 120 },
-    { temperature: 1 / 3, temperatureLaw: 'token', numCandidates: 140 },
-    { temperature: 1 / 3, temperatureLaw: 'chunk', sampler: 'pool', numCandidates: 140 },
-  ];
-  console.log('\nUnedited, the same opening and seed:\n');
-  for (const setting of settings) {
-    const sampling = { numCandidates: N, seed: 11, ...setting };
-    const events = await generate(engine, K, opening, 40, sampling);
-    const text = encoding
-      .decode([...opening, ...events.flatMap(event => event.tokens)])
-      .replaceAll(/\s+/g, ' ');
-    const draws = mean(events.map(event => event.draws)).toFixed(0);
-    const name =
-      setting.temperature === 1
-        ? 'plain'
-        : `${setting.temperatureLaw} law, ${setting.sampler ?? 'auto'}, N = ${sampling.numCandidates}`;
-    console.log(`- **T = ${setting.temperature.toFixed(2)}, ${name}, ${draws} draws a chunk**: ${text}`);
-  }
-}
-
 const opened = openModel(options.model, { slots: ROWS, threads });
 const { manifest, K, encoding } = opened;
 const documents = options.data ? readDocuments(options.data, encoding) : null;
@@ -275,8 +191,11 @@ console.log(
 );
 if (sections.includes('cost')) result.cost = await measureCost(opened, documents);
 if (sections.includes('curve')) result.curves = await measureCurve(opened, documents);
-if (sections.includes('reference')) await measureReference(opened, documents);
-if (sections.includes('samples')) await showSamples(opened, documents);
+if (sections.includes('reference')) {
+  const contexts = Number(options.contexts) / 2;
+  await measureReference(opened, documents, { contexts, candidates: N, rows: ROWS });
+}
+if (sections.includes('samples')) await showSamples(opened, documents, N);
 await opened.close();
 if (sections.includes('speed')) {
   result.speed = await measureSpeed({
