@@ -5,9 +5,10 @@
  *
  *   npm run build && nice node scripts/check-sampler-law.js --model models/stories-k2 --data valid.txt
  *
- * Contexts are taken whose chunk collision lies between 0.06 and 0.6 and whose two laws differ: where nothing repeats there is nothing to test, and
- * where one chunk has all there is no law. At T = 0.7 a chunk takes thousands of draws, so fewer are drawn (`--warm`). P is itself an estimate, so an outcome's expected count has noise of its own,
- * which the statistic accounts for to first order (1/T times the relative error of P's count).
+ * Contexts are taken whose chunk collision lies between `--collision` and 0.6 and whose two laws differ: where nothing
+ * repeats there is nothing to test, and where one chunk has all there is no law. In flat contexts a chunk at T = 0.7 takes
+ * thousands of draws; `--warm` draws fewer there. P is itself an estimate, so an outcome's expected count has noise of its
+ * own, which the statistic accounts for to first order (1/T times the relative error of P's count).
  */
 import { parseArgs } from 'node:util';
 import {
@@ -35,6 +36,8 @@ const { values: options } = parseArgs({
     temperatures: { type: 'string', default: '0.5,0.333,0.7' },
     /** Chunks at temperatures between 1/2 and 1. */
     warm: { type: 'string', default: '1000' },
+    /** Least chunk collision of a context. */
+    collision: { type: 'string', default: '0.06' },
     threads: { type: 'string', default: '1' },
   },
 });
@@ -134,7 +137,7 @@ for (const { prompt } of cutContexts(documents, 400, K, 24)) {
   if (contexts.length === Number(options.contexts)) break;
   const { counts } = await sample(prompt, 400, { temperature: 1 });
   const s = collision(counts);
-  if (s < 0.06 || s > 0.6) continue;
+  if (s < Number(options.collision) || s > 0.6) continue;
   const P = normalized(counts);
   const [chunkLaw, tokenLaw] = ['chunk', 'token'].map(law => lawOf(P, 0.5, law));
   const apart = sum([...chunkLaw].map(([key, q]) => Math.abs(q - tokenLaw.get(key)))) / 2;
@@ -145,7 +148,7 @@ for (const context of contexts) {
   context.P = normalized(context.plain);
 }
 console.log(
-  `${manifest.name}, ${manifest.weight_type} weights: ${options.chunks} chunks a setting (${options.warm} at T = 0.7) over ${contexts.length} contexts, ` +
+  `${manifest.name}, ${manifest.weight_type} weights: ${options.chunks} chunks a setting (${options.warm} between T = 0.5 and 1) over ${contexts.length} contexts, ` +
     `${options.plain} plain draws each for P.\n`,
 );
 for (const { prompt, plain } of contexts) {

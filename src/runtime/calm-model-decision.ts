@@ -21,7 +21,6 @@ export interface RowDecisionOptions {
   readonly partialLaws: readonly TemperatureLaw[];
 }
 
-/** Hands candidates, or their parts, to a ChunkDecision one by one, in the groups that it asks for. */
 /**
  * A call for one position of so few candidates costs about as much as one for all their positions, and the decision often
  * asks for the next position of the same ones then: 6 against 8 ms for six of CALM-M.

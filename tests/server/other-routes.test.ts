@@ -1,5 +1,6 @@
 /** Routes beside completions, and the headers that every answer has. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { callJson, postCompletion } from './json-requests.js';
 import { type FakeServer, startFakeServer } from './start-server.js';
 
 let server: FakeServer;
@@ -8,31 +9,8 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: {
-    readonly error?: { message: string; type: string; param: string | null; code: string | null };
-    readonly choices?: readonly { text: string }[];
-    readonly [key: string]: unknown;
-  };
-}
-
-async function call(path: string, init: RequestInit = {}): Promise<Answer> {
-  const response = await fetch(`${server.url}${path}`, init);
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: (await response.json()) as Answer['body'],
-  };
-}
-
-const post = (body: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
-  call('/v1/completions', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body: typeof body === 'string' || body instanceof Uint8Array ? (body as string) : JSON.stringify(body),
-  });
+const call = (path: string, init?: RequestInit) => callJson(`${server.url}${path}`, init);
+const post = (body: unknown, headers?: Record<string, string>) => postCompletion(server.url, body, headers);
 
 describe('other routes', () => {
   it('lists models with all fields, and shows each', async () => {

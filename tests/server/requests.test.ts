@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { completionSchema } from '../../src/server/completions/completion-schema.js';
+import { callJson, postCompletion } from './json-requests.js';
 import { type FakeServer, startFakeServer } from './start-server.js';
 
 let server: FakeServer;
@@ -12,31 +13,8 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: {
-    readonly error?: { message: string; type: string; param: string | null; code: string | null };
-    readonly choices?: readonly { text: string }[];
-    readonly [key: string]: unknown;
-  };
-}
-
-async function call(path: string, init: RequestInit = {}): Promise<Answer> {
-  const response = await fetch(`${server.url}${path}`, init);
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: (await response.json()) as Answer['body'],
-  };
-}
-
-const post = (body: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
-  call('/v1/completions', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body: typeof body === 'string' || body instanceof Uint8Array ? (body as string) : JSON.stringify(body),
-  });
+const call = (path: string, init?: RequestInit) => callJson(`${server.url}${path}`, init);
+const post = (body: unknown, headers?: Record<string, string>) => postCompletion(server.url, body, headers);
 
 describe('right requests', () => {
   const allNull = Object.fromEntries(
