@@ -5,8 +5,8 @@
  *
  *   npm run build && nice node scripts/check-sampler-law.js --model models/stories-k2 --data valid.txt
  *
- * Contexts are taken whose chunk collision lies between `--collision` and 0.6 and whose two laws differ: where nothing
- * repeats there is nothing to test, and where one chunk has all there is no law. In flat contexts a chunk at T = 0.7 takes
+ * Contexts are taken whose chunk collision lies between `--collision` and 0.6 and whose two laws are `--apart`: where
+ * nothing repeats there is nothing to test, and where one chunk has all there is no law. In flat contexts a chunk at T = 0.7 takes
  * thousands of draws; `--warm` draws fewer there. P is itself an estimate, so an outcome's expected count has noise of its
  * own, which the statistic accounts for to first order (1/T times the relative error of P's count).
  */
@@ -38,10 +38,14 @@ const { values: options } = parseArgs({
     warm: { type: 'string', default: '1000' },
     /** Least chunk collision of a context. */
     collision: { type: 'string', default: '0.06' },
+    /** Least distance of the two laws at T = 1/2 after a context. */
+    apart: { type: 'string', default: '0.2' },
     threads: { type: 'string', default: '1' },
   },
 });
 const ROWS = 16;
+/** Contexts that are looked at until there are enough. */
+const LOOKED_AT = 400;
 /** Standard deviations that a right law exceeds with probability 1e-4 or so: chi-square's tail is longer than normal. */
 const LARGEST_Z = 5;
 
@@ -133,7 +137,7 @@ function distance(counts, law) {
 }
 
 const contexts = [];
-for (const { prompt } of cutContexts(documents, 400, K, 24)) {
+for (const { prompt } of cutContexts(documents, LOOKED_AT, K, 24)) {
   if (contexts.length === Number(options.contexts)) break;
   const { counts } = await sample(prompt, 400, { temperature: 1 });
   const s = collision(counts);
@@ -141,7 +145,12 @@ for (const { prompt } of cutContexts(documents, 400, K, 24)) {
   const P = normalized(counts);
   const [chunkLaw, tokenLaw] = ['chunk', 'token'].map(law => lawOf(P, 0.5, law));
   const apart = sum([...chunkLaw].map(([key, q]) => Math.abs(q - tokenLaw.get(key)))) / 2;
-  if (apart > 0.2) contexts.push({ prompt });
+  if (apart > Number(options.apart)) contexts.push({ prompt });
+}
+if (contexts.length === 0) {
+  throw new Error(
+    `none of ${LOOKED_AT} contexts has a collision of ${options.collision} and laws ${options.apart} apart; try less of either`,
+  );
 }
 for (const context of contexts) {
   context.plain = (await sample(context.prompt, Number(options.plain), { temperature: 1 })).counts;
