@@ -21,7 +21,8 @@ from calm_train.held_out import ChunkModel, brier_positions, held_out_energy, me
 from calm_train.markdown import render
 from calm_train.models.calm import Calm
 from calm_train.models.llama import Llama
-from calm_train.peak import bfloat16_peak
+from calm_train.peak import product_rate
+from calm_train.precision import precision_name, precision_of
 from calm_train.reconstruction import exactness, random_chunks
 from calm_train.sample import stories
 from calm_train.vocabulary import Vocabulary
@@ -70,6 +71,8 @@ def held_out(config: Config, patch_size: int, vocabulary: Vocabulary, name: str,
 def provenance(config: Config, written: dict[str, Any]) -> dict[str, Any]:
     """What every card says first; `written` is the checkpoint's config.json."""
     training = written["training"]
+    # Of this machine: the card is made where the training ran. Runs of before had no such setting.
+    precision = precision_of(training["device"], training.get("precision", "auto"))
     return {
         "title": config.card.title,
         "data": config.card.data,
@@ -77,7 +80,8 @@ def provenance(config: Config, written: dict[str, Any]) -> dict[str, Any]:
         "final_mix": config.data.final_mix,
         "training": training,
         "training_flops": written["training_flops"],
-        "peak_flops_per_second": bfloat16_peak(training["device"], training["threads"]),
+        "peak_flops_per_second": product_rate(precision, training["device"], training["threads"]),
+        "peak_precision": precision_name(precision),
         "weaknesses": config.card.weaknesses,
     }
 

@@ -61,7 +61,7 @@ def _speed(card: dict[str, Any]) -> str:
     tokens = training["tokens"] / training["seconds"]
     return (
         f"{tokens:,.0f} tokens/s, {rate / 1e9:,.0f} GFLOP/s: {rate / peak:.0%} of the {peak / 1e9:,.0f} GFLOP/s of a "
-        "bfloat16 matrix product on as many threads"
+        f"{card['peak_precision']} matrix product on as many threads"
     )
 
 

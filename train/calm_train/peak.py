@@ -1,4 +1,4 @@
-"""What the machine can do at most: the rate of a bfloat16 matrix product, to compare a training's rate with."""
+"""What the machine can do at most: the rate of a matrix product, to compare a training's rate with."""
 
 import time
 
@@ -9,14 +9,16 @@ SIZE = 2048
 REPETITIONS = 5
 
 
-def bfloat16_peak(device: str, threads: int) -> float:
+def product_rate(dtype: torch.dtype, device: str, threads: int, size: int = SIZE) -> float:
     """FLOP/s of the best of some square products on so many threads; the machine should do nothing else."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
-    left, right = (torch.randn(SIZE, SIZE, dtype=torch.bfloat16, device=device) for _ in range(2))
+    left, right = (torch.randn(size, size, dtype=dtype, device=device) for _ in range(2))
+    # The first one also sets up what the others need.
+    _seconds(left, right)
     seconds = min(_seconds(left, right) for _ in range(REPETITIONS))
     torch.set_num_threads(before)
-    return 2 * SIZE**3 / seconds
+    return 2 * size**3 / seconds
 
 
 def _seconds(left: torch.Tensor, right: torch.Tensor) -> float:

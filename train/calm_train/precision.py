@@ -1,24 +1,60 @@
-"""bfloat16 arithmetic over fp32 master weights, compiled."""
+"""The arithmetic of a training, and its compiler: bfloat16 over fp32 master weights where that is fast."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import ParamSpec, TypeVar
 
 import torch
 
+from calm_train.peak import product_rate
 from calm_train.sections import OptimSection
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+# Large enough to tell which arithmetic the processor has, small enough to take milliseconds.
+PROBE_SIZE = 512
+
 
 def mixed_precision(function: Callable[P, R], section: OptimSection) -> Callable[P, R]:
-    """Matrix products in bfloat16; weights, norms, the residual stream and the losses stay fp32."""
+    """Matrix products in the precision of the section; weights, norms, the residual stream and the losses stay fp32."""
+    dtype = precision_of(section.device, section.precision)
+    print(f"matrix products in {precision_name(dtype)}", flush=True)
 
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        with torch.autocast(torch.device(section.device).type, dtype=torch.bfloat16):
+        with _autocast(section.device, dtype):
             return function(*args, **kwargs)
 
     return compiled(run) if section.compile else run
+
+
+def precision_of(device: str, precision: str) -> torch.dtype:
+    """ "auto" is bfloat16 unless the processor only emulates it, as most do: it then takes several times as long as
+    fp32. An unknown word ends the program with a sentence."""
+    if precision in PRECISIONS:
+        return PRECISIONS[precision]
+    if precision != "auto":
+        known = ", ".join(["auto", *PRECISIONS])
+        raise SystemExit(f'precision = "{precision}" is unknown; give one of {known}')
+    return torch.bfloat16 if _fast_at_bfloat16(device) else torch.float32
+
+
+def precision_name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+@cache
+def _fast_at_bfloat16(device: str) -> bool:
+    if torch.device(device).type != "cpu":
+        return True
+    bfloat16, float32 = (product_rate(dtype, device, 1, PROBE_SIZE) for dtype in (torch.bfloat16, torch.float32))
+    return bfloat16 > float32
+
+
+def _autocast(device: str, dtype: torch.dtype) -> AbstractContextManager[object]:
+    return nullcontext() if dtype == torch.float32 else torch.autocast(torch.device(device).type, dtype=dtype)
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:

@@ -56,6 +56,8 @@ class OptimSection:
     seed: int = 1
     start_from: str = ""
     compile: bool = True
+    # bfloat16, float32, or auto: bfloat16 where the device is faster at it.
+    precision: str = "auto"
     log_steps: int = 100
     # By the clock, unless `evaluate_steps` says how many steps lie between two evaluations.
     evaluate_minutes: float = 5.0

@@ -15,6 +15,7 @@ FREE = {
     "device",
     "threads",
     "compile",
+    "precision",
     "log_steps",
     "evaluate_minutes",
     "evaluate_steps",
