@@ -2,8 +2,9 @@
 import type { Clock } from '../clock.js';
 import { AnswerReader, type StreamedAnswer } from './answer-reader.js';
 import { type AnswerExpectation, checkAnswer } from './check-answer.js';
+import { hiddenError } from './completion-object.js';
 import { exchange, type HttpConnections } from './exchange.js';
-import { describeError, describeRefusal } from './refusal.js';
+import { describeRefusal } from './refusal.js';
 import { RequestFailure } from './request-failure.js';
 import { SseReader } from './sse-reader.js';
 
@@ -155,10 +156,7 @@ function describeOther(status: number, contentType: string, body: string): Reque
   try {
     const value: unknown = JSON.parse(body);
     if (typeof value === 'object' && value !== null && 'error' in value) {
-      return new RequestFailure(
-        'error_in_stream',
-        `Status 200 with an error: ${describeError(value).message}`,
-      );
+      return hiddenError(body, 'The answer');
     }
   } catch {
     // Not JSON either: the media type says enough.

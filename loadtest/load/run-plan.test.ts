@@ -210,6 +210,30 @@ describe('a target that', () => {
     expect(clean).toBe(false);
   });
 
+  it('answers short requests wrongly shows how, and goes on', async () => {
+    await using server = await startFakeServer((body, response, request) => {
+      if (body.stream || body.seed % 2 === 0) answerWell(body, response, request);
+      else sendJson(response, 200, { error: { message: 'Out of memory.' } });
+    });
+    const { rows, rawRows, results, clean } = await run([makeTarget('a', server.url)], {
+      loads: [
+        { kind: 'raw', connections: 1 },
+        { kind: 'closed', concurrency: 1 },
+      ],
+      repetitions: 2,
+    });
+    expect(rawRows).toMatchObject([
+      {
+        requests: 8,
+        failed: 4,
+        failures: [{ code: 'error_in_stream', count: 4, example: expect.stringContaining('Out of memory.') }],
+      },
+    ]);
+    expect(rows).toMatchObject([{ requests: 8, failed: 0 }]);
+    expect(results[0]?.problem).toBeNull();
+    expect(clean).toBe(false);
+  });
+
   it('breaks down in the middle is given up, without sending the rest', async () => {
     await using server = await startFakeServer(after(6, drop));
     await using good = await startFakeServer();

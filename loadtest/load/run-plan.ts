@@ -174,8 +174,9 @@ async function warmUp(prepared: PreparedTarget, settings: RunSettings, clock: Cl
 /** Why a target is given up after a run; null where it goes on. */
 function describeCollapse(record: RunRecord, planned: number): string | null {
   if (record.kind === 'raw') {
-    return record.raw.failed === record.raw.requests
-      ? `All ${planned} short requests that were not streamed failed, so the rest of its runs was left out.`
+    const { requests, failures } = record.raw;
+    return failures.length === requests
+      ? `All ${requests} short requests that were not streamed failed, so the rest of its runs was left out. ${failures[0]?.message ?? ''}`
       : null;
   }
   if (record.requests === planned && record.answers.length > 0) return null;

@@ -3,6 +3,7 @@ import type { CompletionTimes } from '../client/completion-call.js';
 import type { Load } from '../load/plan.js';
 import type { LatencyBound } from '../settings.js';
 import {
+  countFailures,
   type FailureCount,
   mergeFailures,
   type RunRecord,
@@ -55,6 +56,7 @@ export interface RawRow {
   readonly temperature: number;
   readonly requests: number;
   readonly failed: number;
+  readonly failures: readonly FailureCount[];
   readonly requestsPerSecond: Spread;
   readonly tokensPerSecond: Spread;
   readonly latencyP50Ms: number | null;
@@ -155,7 +157,8 @@ function describeRawRow(runs: readonly WholeRun[]): RawRow {
     connections: point.load.kind === 'raw' ? point.load.connections : 0,
     temperature: point.temperature,
     requests: sum(runs, run => run.raw.requests),
-    failed: sum(runs, run => run.raw.failed),
+    failed: sum(runs, run => run.raw.failures.length),
+    failures: mergeFailures(runs.map(run => countFailures(run.raw.failures))),
     requestsPerSecond: needSpread(runs.map(run => run.raw.requestsPerSecond)),
     tokensPerSecond: needSpread(runs.map(run => run.raw.tokensPerSecond)),
     latencyP50Ms: median(runs.map(run => run.raw.latencyMs.p50)),

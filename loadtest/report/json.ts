@@ -110,6 +110,7 @@ function rawJson(row: RawRow) {
     temperature: row.temperature,
     requests: row.requests,
     failed: row.failed,
+    failures: row.failures,
     ...spreadJson('requests_per_second', row.requestsPerSecond),
     ...spreadJson('tokens_per_second', row.tokensPerSecond),
     latency_ms: { p50: row.latencyP50Ms, p99: row.latencyP99Ms },

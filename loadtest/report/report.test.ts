@@ -52,6 +52,9 @@ describe('reportJson', () => {
     expect(json.rows[3].failures).toEqual([
       { code: 'dropped', count: 2, example: 'It closed the connection.' },
     ]);
+    expect(json.raw[0].failures).toEqual([
+      { code: 'repetition_loop', count: 1, example: 'The answer ends in a loop.' },
+    ]);
   });
 
   it('never shows a key', () => {
@@ -72,13 +75,17 @@ describe('reportJson', () => {
 });
 
 describe('isClean', () => {
-  const clean = makeReport({ targets: makeReport().targets.slice(0, 2), rows: [makeRow()] });
+  const { targets, rawRows } = makeReport();
+  const clean = makeReport({
+    targets: targets.slice(0, 2),
+    rows: [makeRow()],
+    rawRows: rawRows.map(row => ({ ...row, failed: 0 })),
+  });
 
   it('wants every target measured and every answer right', () => {
     expect(isClean(clean)).toBe(true);
-    expect(isClean(makeReport({ ...clean, targets: makeReport().targets }))).toBe(false);
+    expect(isClean(makeReport({ ...clean, targets }))).toBe(false);
     expect(isClean(makeReport({ ...clean, rows: [makeRow({ failed: 1 })] }))).toBe(false);
-    const rawRows = makeReport().rawRows.map(row => ({ ...row, failed: 1 }));
     expect(isClean(makeReport({ ...clean, rawRows }))).toBe(false);
   });
 });
@@ -90,6 +97,7 @@ describe('reportMarkdown', () => {
     expect(text).toContain('500 (400–600)');
     expect(text).toContain('**Failed:** Cannot reach <it>');
     expect(text).toContain('| token | 8 at a time | 1 | dropped | 2 | It closed the connection. |');
+    expect(text).toContain('| calm | 8 connections | 1 | repetition_loop | 1 | The answer ends in a loop. |');
     expect(text).toContain('**Note:** The machine was not idle.');
     expect(text).toContain('88 %, 3.50 /s');
     expect(text).toContain('4 tokens a step) at http://127.0.0.1:1 (server 0.1.0, ONNX Runtime 1.2.3)');
@@ -110,13 +118,21 @@ describe('reportMarkdown', () => {
 describe('reportCsv', () => {
   it('has one line for each row and quotes what needs it', () => {
     const lines = reportCsv(makeReport()).trimEnd().split('\r\n');
-    expect(lines).toHaveLength(6);
+    expect(lines).toHaveLength(7);
     const head = lines[0]?.split(',') ?? [];
     const first = lines[1]?.split(',') ?? [];
     expect(first).toHaveLength(head.length);
     expect(first[head.indexOf('tokens_per_second')]).toBe('500');
     expect(first[head.indexOf('ttft_ms_p95')]).toBe('29');
     expect(lines[2]).toMatch(/^token,"stories ""AR"", 1",closed,1,,/);
+  });
+
+  it('says what failed, of streamed answers and of short ones', () => {
+    const lines = reportCsv(makeReport()).trimEnd().split('\r\n');
+    expect(lines[4]).toMatch(/,2 dropped: It closed the connection\.$/);
+    expect(lines[6]).toMatch(/^calm,stories,raw,,,1,,100,1,760,/);
+    expect(lines[6]).toMatch(/,8,9,20,1 repetition_loop: The answer ends in a loop\.$/);
+    expect(lines[6]?.split(',')).toHaveLength(lines[0]?.split(',').length ?? 0);
   });
 });
 

@@ -178,10 +178,10 @@ function failureTable(report: Report): Table {
     title: 'Failed requests',
     head: ['target', 'load', 'T', 'what', 'count', 'first one'],
     firstNumber: 6,
-    body: report.rows.flatMap(row =>
+    body: [...report.rows, ...report.rawRows].flatMap(row =>
       row.failures.map(({ code, count, example }) => [
         nameOf(report, row.target),
-        loadName(row.load),
+        loadName('load' in row ? row.load : { kind: 'raw', connections: row.connections }),
         String(row.temperature),
         code,
         String(count),
