@@ -5,8 +5,10 @@
 import {
   type AnswerContent,
   type CompletionObject,
+  type DrawCount,
   hiddenError,
   parseCompletion,
+  readDraws,
 } from './completion-object.js';
 import { RequestFailure } from './request-failure.js';
 import type { ServerSentEvent } from './sse-reader.js';
@@ -23,6 +25,8 @@ export interface StreamedAnswer extends AnswerContent {
   /** From usage that the server sends with every event; null where it sends it only at the end. */
   readonly firstChunkTokens: number | null;
   readonly promptTokens: number | null;
+  /** Null where the server does not tell. */
+  readonly draws: DrawCount | null;
 }
 
 export class AnswerReader {
@@ -36,6 +40,7 @@ export class AnswerReader {
   #finishReason: string | null = null;
   readonly #texts: string[] = [];
   readonly #tokenIds: number[] = [];
+  #draws: DrawCount | null = null;
   #isDone = false;
 
   /** @throws RequestFailure malformed or error_in_stream */
@@ -44,7 +49,10 @@ export class AnswerReader {
       this.#isDone = true;
       return;
     }
-    const { choices, usage } = parseEvent(event);
+    const completion = parseEvent(event);
+    const { choices, usage } = completion;
+    // Each event that tells of draws tells of all so far.
+    this.#draws = readDraws(completion) ?? this.#draws;
     if (usage) {
       this.#completionTokens = usage.completion_tokens;
       this.#promptTokens = usage.prompt_tokens ?? this.#promptTokens;
@@ -82,6 +90,7 @@ export class AnswerReader {
       chunkCount: this.#firstChunkMs === null ? 0 : this.#gapsMs.length + 1,
       firstChunkTokens: this.#firstChunkTokens,
       promptTokens: this.#promptTokens,
+      draws: this.#draws,
       completionTokens: this.#completionTokens,
       finishReason: this.#finishReason,
       text: this.#texts.join(''),

@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.js';
 import { AnswerReader, type StreamedAnswer } from './answer-reader.js';
 import { type AnswerExpectation, checkAnswer } from './check-answer.js';
-import { hiddenError } from './completion-object.js';
+import { type DrawCount, hiddenError } from './completion-object.js';
 import { exchange, type HttpConnections } from './exchange.js';
 import { describeRefusal } from './refusal.js';
 import { RequestFailure } from './request-failure.js';
@@ -43,7 +43,10 @@ export interface CompletionTimes {
   readonly lagMs: number;
   readonly promptTokens: number | null;
   readonly tokens: number;
+  /** Events that carried text. */
   readonly chunks: number;
+  /** By the server's own count; null where it has none. */
+  readonly draws: DrawCount | null;
 }
 
 /** The headers of every request to a target. */
@@ -107,6 +110,7 @@ export function describeTimes(answer: StreamedAnswer, startMs: number): Omit<Com
     promptTokens: answer.promptTokens,
     tokens: completionTokens,
     chunks: chunkCount,
+    draws: answer.draws,
   };
 }
 

@@ -8,6 +8,12 @@ const usageSchema = z.looseObject({
   completion_tokens: z.int().nonnegative(),
 });
 
+/** llama.cpp's name for an answer's figures; the draws of a CALM are calm-serve's own. Others may be anything. */
+const timingsSchema = z.looseObject({
+  draws: z.int().nonnegative().nullish(),
+  chunks: z.int().nonnegative().nullish(),
+});
+
 const completionSchema = z.looseObject({
   choices: z.array(
     z.looseObject({
@@ -17,9 +23,16 @@ const completionSchema = z.looseObject({
     }),
   ),
   usage: usageSchema.nullish(),
+  timings: timingsSchema.nullish().catch(null),
 });
 
 export type CompletionObject = z.infer<typeof completionSchema>;
+
+/** Candidates that a model's sampler looked at, and the chunks that it made of them. */
+export interface DrawCount {
+  readonly draws: number;
+  readonly chunks: number;
+}
 
 /** What an answer says, whichever way it came: all that `checkAnswer` looks at. */
 export interface AnswerContent {
@@ -50,6 +63,12 @@ export function parseCompletion(text: string, name: string): CompletionObject {
     throw new RequestFailure('malformed', `${name} is no completion (choices, usage): ${quote(text)}`);
   }
   return parsed.data;
+}
+
+/** The draws that an object tells of; null where it tells of none. */
+export function readDraws({ timings }: CompletionObject): DrawCount | null {
+  const { draws, chunks } = timings ?? {};
+  return draws && chunks ? { draws, chunks } : null;
 }
 
 /** An error behind a status of 200, with the server's own words. */

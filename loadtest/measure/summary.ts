@@ -1,5 +1,6 @@
 /** Sums repetitions up into one row for each target and load. */
 import type { CompletionTimes } from '../client/completion-call.js';
+import type { DrawCount } from '../client/completion-object.js';
 import type { Load } from '../load/plan.js';
 import type { LatencyBound } from '../settings.js';
 import {
@@ -38,6 +39,8 @@ export interface Row {
   readonly promptTokens: number | null;
   readonly outputTokens: number | null;
   readonly tokensPerChunk: number | null;
+  /** Of all answers whose server tells; null where none does. */
+  readonly draws: DrawCount | null;
   readonly goodput: Goodput | null;
   readonly clientCores: number | null;
   readonly serverCores: number | null;
@@ -128,10 +131,17 @@ function describeRow(runs: readonly StreamedRun[], bound: LatencyBound | null): 
       sum(answers, answer => answer.tokens),
       sum(answers, answer => answer.chunks),
     ),
+    draws: sumDraws(answers.flatMap(({ draws }) => draws ?? [])),
     goodput: bound && describeGoodput(runs, requests, bound),
     clientCores: median(runs.flatMap(run => run.cpu.clientCores ?? [])),
     serverCores: median(runs.flatMap(run => run.cpu.serverCores ?? [])),
   };
+}
+
+/** @returns null for no counts */
+export function sumDraws(counts: readonly DrawCount[]): DrawCount | null {
+  if (counts.length === 0) return null;
+  return { draws: sum(counts, count => count.draws), chunks: sum(counts, count => count.chunks) };
 }
 
 function describeGoodput(runs: readonly StreamedRun[], requests: number, bound: LatencyBound): Goodput {

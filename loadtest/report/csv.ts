@@ -53,6 +53,7 @@ const columns: readonly Column[] = [
   { name: 'connections', raw: row => row.connections },
   { name: 'raw_latency_ms_p50', raw: row => row.latencyP50Ms },
   { name: 'raw_latency_ms_p99', raw: row => row.latencyP99Ms },
+  { name: 'draws_per_chunk', streamed: ({ draws }) => draws && draws.draws / draws.chunks },
   both('failures', row => row.failures.map(describeFailures).join('; ')),
 ];
 

@@ -34,6 +34,24 @@ describe('reportJson', () => {
       server_cores: 1.8,
       goodput_share: 0.875,
     });
+    expect(json.costs).toEqual([
+      {
+        target: 'calm',
+        model: 'stories',
+        temperature: 1,
+        draws_per_chunk: 1,
+        flops_per_token: 3e6,
+        flops_per_token_parts: { backbone: 2e6, head: 1e6 },
+      },
+      {
+        target: 'token',
+        model: 'stories "AR", 1',
+        temperature: null,
+        draws_per_chunk: null,
+        flops_per_token: 4e6,
+        flops_per_token_parts: { all: 4e6 },
+      },
+    ]);
     expect(json.rows[4]).toMatchObject({ mode: 'open', concurrency: null, rate_per_second: 2.5 });
     expect(json.comparisons[0]).toMatchObject({
       target: 'calm',
@@ -131,7 +149,7 @@ describe('reportCsv', () => {
     const lines = reportCsv(makeReport()).trimEnd().split('\r\n');
     expect(lines[4]).toMatch(/,2 dropped: It closed the connection\.$/);
     expect(lines[6]).toMatch(/^calm,stories,raw,,,1,,100,1,760,/);
-    expect(lines[6]).toMatch(/,8,9,20,1 repetition_loop: The answer ends in a loop\.$/);
+    expect(lines[6]).toMatch(/,8,9,20,,1 repetition_loop: The answer ends in a loop\.$/);
     expect(lines[6]?.split(',')).toHaveLength(lines[0]?.split(',').length ?? 0);
   });
 });
@@ -181,6 +199,20 @@ describe('reportCharts', () => {
   it('puts BrierLM, which is of temperature 1, beside no other temperature', () => {
     const rows = [makeRow({ temperature: 0.5 })];
     expect(titles({ rows }).join()).not.toContain('BrierLM');
+  });
+
+  it('draws a bar of cost for each temperature, with the draws that it took', () => {
+    const report = makeReport({
+      rows: [makeRow(), makeRow({ temperature: 0.5, draws: { draws: 623, chunks: 10 } })],
+    });
+    const cost = reportCharts(report).find(({ title }) => title.startsWith('Where FLOPs'));
+    for (const text of ['T = 1, 1 draw a chunk', 'T = 0.5, 62.3 draws a chunk', 'one candidate a chunk']) {
+      expect(cost?.svg).toContain(text);
+    }
+    const text = reportMarkdown(report);
+    expect(text).toContain('| calm | T = 1, 1 draw a chunk | 3.00 | backbone 2.00, head 1.00 |');
+    expect(text).toContain('| calm | T = 0.5, 62.3 draws a chunk | 64.3 | backbone 2.00, head 62.3 |');
+    expect(text).toContain('| token | one candidate a chunk | 4.00 | – |');
   });
 
   it('draws SVG with a line, a whisker and a name for each target', () => {

@@ -27,6 +27,7 @@ export function makeRow(changes: Partial<Row> = {}): Row {
     promptTokens: 30,
     outputTokens: 128,
     tokensPerChunk: 3.9,
+    draws: { draws: 32, chunks: 32 },
     goodput: { requestsPerSecond: 3.5, share: 0.875 },
     clientCores: 0.2,
     serverCores: 1.8,
