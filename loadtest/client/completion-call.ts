@@ -17,7 +17,14 @@ export interface CompletionEndpoint {
   readonly timeoutMs: number;
   /** Ask for usage with every event, which tells how many tokens the first one carried. */
   readonly asksContinuousUsage: boolean;
+  readonly samplingExtensions: SamplingExtensions;
 }
+
+/**
+ * Fields that are no part of OpenAI's API, with values that change nothing: servers whose defaults cut the tail off
+ * would else draw from another law. Empty for servers that refuse them.
+ */
+export type SamplingExtensions = Readonly<Partial<Record<'top_k' | 'min_p', number>>>;
 
 /** Text, or token ids. */
 export type Prompt = string | readonly number[];
@@ -60,7 +67,7 @@ export function requestHeaders(apiKey: string | null): Record<string, string> {
 /** The request body; streamed or not is all that the two kinds of load differ in. */
 export function requestBody(
   job: CompletionJob,
-  endpoint: Pick<CompletionEndpoint, 'model' | 'asksContinuousUsage'>,
+  endpoint: Pick<CompletionEndpoint, 'model' | 'asksContinuousUsage' | 'samplingExtensions'>,
   stream: boolean,
 ): string {
   const streamOptions = {
@@ -72,6 +79,8 @@ export function requestBody(
     prompt: job.prompt,
     max_tokens: job.maxTokens,
     temperature: job.temperature,
+    top_p: 1,
+    ...endpoint.samplingExtensions,
     seed: job.seed,
     ...(job.ignoreEos ? { ignore_eos: true } : {}),
     ...(stream ? { stream: true, stream_options: streamOptions } : {}),

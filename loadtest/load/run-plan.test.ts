@@ -143,6 +143,39 @@ describe('runPlan', () => {
     expect(clean).toBe(true);
     expect(rows[0]?.tokensPerChunk).toBeCloseTo(10 / 3, 6);
   });
+
+  it.each<[string, (body: FakeRequest) => boolean, object, boolean]>([
+    ['everything', () => false, { top_k: 0, min_p: 0 }, true],
+    ['no top_k of 0', ({ top_k }) => top_k === 0, { top_k: -1, min_p: 0 }, true],
+    ['no min_p', ({ min_p }) => min_p !== undefined, {}, true],
+    [
+      'no extension at all',
+      body => body.top_k !== undefined || body.stream_options?.continuous_usage_stats === true,
+      {},
+      false,
+    ],
+  ])(
+    'sends neutral sampling values to a server that takes %s',
+    async (_, refuses, extensions, isContinuous) => {
+      await using server = await startFakeServer((body, response, request) => {
+        if (refuses(body)) sendJson(response, 400, { error: { message: 'Unknown parameter.' } });
+        else answerWell(body, response, request);
+      });
+      const loads = [
+        { kind: 'raw' as const, connections: 1 },
+        { kind: 'closed' as const, concurrency: 1 },
+      ];
+      const { clean, results } = await run([makeTarget('a', server.url)], { loads });
+      expect(clean).toBe(true);
+      expect(results[0]?.samplingExtensions).toEqual(extensions);
+      const timed = server.bodies.filter(body => !refuses(body) && body.max_tokens !== 4);
+      expect(timed).toHaveLength(17);
+      for (const { top_p, top_k, min_p, stream, stream_options } of timed) {
+        expect({ top_p, top_k, min_p }).toEqual({ top_p: 1, ...extensions });
+        if (stream) expect(stream_options?.continuous_usage_stats ?? false).toBe(isContinuous);
+      }
+    },
+  );
 });
 
 /** Answers a number of requests well, and then behaves. */

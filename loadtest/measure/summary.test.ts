@@ -165,6 +165,7 @@ describe('comparison', () => {
     kind,
     chunkSize: null,
     serverVersion: null,
+    samplingExtensions: {},
     problem: null,
   });
 

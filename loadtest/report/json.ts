@@ -38,18 +38,7 @@ export function reportJson(report: Report): string {
         e2e: settings.goodput.e2eMs,
       },
     },
-    targets: report.targets.map(({ target, model, kind, chunkSize, serverVersion, problem, quality }) => ({
-      target: target.name,
-      url: target.baseUrl,
-      model,
-      kind,
-      chunk_size: chunkSize,
-      server_version: serverVersion,
-      problem,
-      brierlm: quality.brierLm,
-      brierlm_stderr: quality.brierLmError,
-      flops_per_token: quality.flopsPerToken,
-    })),
+    targets: report.targets.map(targetJson),
     rows: report.rows.map(row => ({
       target: nameOf(report, row.target),
       model: modelOf(row.target),
@@ -78,6 +67,23 @@ export function reportJson(report: Report): string {
     })),
     warnings: report.warnings,
   });
+}
+
+function targetJson(result: Report['targets'][number]) {
+  const { target, model, kind, chunkSize, serverVersion, samplingExtensions, problem, quality } = result;
+  return {
+    target: target.name,
+    url: target.baseUrl,
+    model,
+    kind,
+    chunk_size: chunkSize,
+    server_version: serverVersion,
+    sampling: samplingExtensions && { top_p: 1, ...samplingExtensions },
+    problem,
+    brierlm: quality.brierLm,
+    brierlm_stderr: quality.brierLmError,
+    flops_per_token: quality.flopsPerToken,
+  };
 }
 
 function loadJson(load: Row['load']) {

@@ -52,6 +52,11 @@ describe('reportJson', () => {
         flops_per_token_parts: { all: 4e6 },
       },
     ]);
+    expect(json.targets.map(({ sampling }: { sampling: unknown }) => sampling)).toEqual([
+      { top_p: 1, top_k: 0, min_p: 0 },
+      { top_p: 1 },
+      null,
+    ]);
     expect(json.rows[4]).toMatchObject({ mode: 'open', concurrency: null, rate_per_second: 2.5 });
     expect(json.comparisons[0]).toMatchObject({
       target: 'calm',
@@ -226,23 +231,38 @@ describe('reportCharts', () => {
 });
 
 describe('findWarnings', () => {
-  const { machine, settings, rawRows } = makeReport();
+  const { machine, settings, rawRows, targets } = makeReport();
+  const fine = {
+    machine,
+    settings,
+    repetitions: settings.repetitions,
+    targets: targets.slice(0, 1),
+    rawRows,
+  };
   const calm = makeRow({ tokensPerSecond: { median: 100, least: 98, most: 103 } });
 
   it('is silent where there is nothing to say', () => {
-    expect(findWarnings(machine, settings, settings.repetitions, [calm], rawRows)).toEqual([]);
+    expect(findWarnings({ ...fine, rows: [calm] })).toEqual([]);
   });
 
-  it('names a busy machine, a busy client, a wide range and a single repetition', () => {
+  it('names a busy machine, refused fields, a busy client, a wide range and a single repetition', () => {
     const busyClient = makeRow({ clientCores: 0.95 });
-    const text = findWarnings(
-      { ...machine, loadBefore: 2 },
-      { ...settings, repetitions: 3 },
-      1,
-      [calm, busyClient],
-      [],
-    ).join('\n');
-    for (const words of ['not idle', '0.95 of a core', '1 of 2 rows', 'one repetition', '1 of 3 repetitions'])
+    const text = findWarnings({
+      machine: { ...machine, loadBefore: 2 },
+      settings: { ...settings, repetitions: 3 },
+      repetitions: 1,
+      targets,
+      rows: [calm, busyClient],
+      rawRows: [],
+    }).join('\n');
+    for (const words of [
+      'not idle',
+      'Refused top_k and min_p: token.',
+      '0.95 of a core',
+      '1 of 2 rows',
+      'one repetition',
+      '1 of 3 repetitions',
+    ])
       expect(text).toContain(words);
   });
 });

@@ -7,6 +7,9 @@ export interface FakeRequest {
   readonly prompt: string | number[];
   readonly max_tokens: number;
   readonly seed: number;
+  readonly top_p?: number;
+  readonly top_k?: number;
+  readonly min_p?: number;
   readonly stream?: boolean;
   readonly ignore_eos?: boolean;
   readonly stream_options?: { readonly continuous_usage_stats?: boolean };
