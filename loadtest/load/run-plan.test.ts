@@ -7,11 +7,12 @@ import { isClean } from '../report/report.js';
 import type { RunSettings } from '../settings.js';
 import type { Target } from '../targets/target.js';
 import {
+  after,
   answerWell,
   type Behaviour,
-  beginAnswer,
+  drop,
   type FakeRequest,
-  sendEvent,
+  malform,
   sendJson,
   startFakeServer,
 } from '../testing/fake-server.js';
@@ -177,21 +178,6 @@ describe('runPlan', () => {
     },
   );
 });
-
-/** Answers a number of requests well, and then behaves. */
-function after(count: number, behave: Behaviour): Behaviour {
-  let served = 0;
-  return (body, response, request) => (++served <= count ? answerWell : behave)(body, response, request);
-}
-
-const drop: Behaviour = (_, response) => {
-  beginAnswer(response);
-  response.write(': ', () => response.destroy());
-};
-const malform: Behaviour = (_, response) => {
-  beginAnswer(response);
-  sendEvent(response, '{"choices":');
-};
 
 describe('a target that', () => {
   const cases: readonly [string, Behaviour, { apiKey?: string; models?: string[] }, string][] = [

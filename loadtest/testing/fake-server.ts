@@ -118,3 +118,21 @@ export function beginAnswer(response: ServerResponse): void {
   startStream(response);
   sendEvent(response, { choices: [{ index: 0, text: ' Once', finish_reason: null }] });
 }
+
+/** Answers a number of requests well, and then behaves. */
+export function after(count: number, behave: Behaviour): Behaviour {
+  let served = 0;
+  return (body, response, request) => (++served <= count ? answerWell : behave)(body, response, request);
+}
+
+/** Ends the connection in the middle of an answer. */
+export const drop: Behaviour = (_, response) => {
+  beginAnswer(response);
+  response.write(': ', () => response.destroy());
+};
+
+/** Sends half an event as if it were a whole one. */
+export const malform: Behaviour = (_, response) => {
+  beginAnswer(response);
+  sendEvent(response, '{"choices":');
+};
