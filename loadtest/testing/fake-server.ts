@@ -33,14 +33,18 @@ export async function startFakeServer(
     readonly models?: readonly string[] | null;
     readonly apiKey?: string;
     readonly kind?: string;
+    /** Answers to GET by path, instead of the list of models; other paths are not found. */
+    readonly routes?: Readonly<Record<string, unknown>>;
   } = {},
 ): Promise<FakeServer> {
-  const { models = ['m'], apiKey, kind } = options;
+  const { models = ['m'], apiKey, kind, routes } = options;
   const bodies: FakeRequest[] = [];
   const server = createServer((request, response) => {
     if (apiKey !== undefined && request.headers.authorization !== `Bearer ${apiKey}`) {
       sendJson(response, 401, { error: { message: 'Wrong API key.', code: 'invalid_api_key' } });
-    } else if (request.method === 'GET' && models !== null) {
+    } else if (request.method === 'GET' && routes?.[request.url ?? ''] !== undefined) {
+      sendJson(response, 200, routes[request.url ?? '']);
+    } else if (request.method === 'GET' && models !== null && !routes) {
       const meta = kind === undefined ? {} : { meta: { kind, chunk_size: chunkSize, n_vocab: 1000 } };
       sendJson(response, 200, { object: 'list', data: models.map(id => ({ id, ...meta })) });
     } else if (request.method === 'GET') {
