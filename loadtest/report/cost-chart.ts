@@ -12,7 +12,7 @@ export function costChart(report: Pick<Report, 'targets' | 'rows'>): Chart[] {
   const parts = [...new Set(costs.flatMap(({ flopsPerToken }) => Object.keys(flopsPerToken)))];
   return [
     {
-      title: 'Where FLOPs per token go, at the draws of this run',
+      title: 'Where FLOPs per token go, at the draws of this run, head and decoder whole for each',
       svg: drawChart({
         legend: { data: parts },
         grid: { left: 204 },
