@@ -1,35 +1,16 @@
 /** The command as users call it, in a process of its own: exit codes, and what goes to which stream. */
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { startOwnServer } from './targets/own-server.js';
 import { startFakeServer } from './testing/fake-server.js';
+import { runCommand } from './testing/run-command.js';
 
-const main = join(import.meta.dirname, '..', 'dist-loadtest', 'main.js');
 const folder = mkdtempSync(join(tmpdir(), 'loadtest-main-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function run(...args: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [main, ...args], { cwd: folder });
-  const output = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output.stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    output.stderr += text;
-  });
-  return new Promise(resolve => {
-    child.on('close', code => resolve({ code, ...output }));
-  });
-}
+const run = (...args: string[]) => runCommand(folder, args);
 
 const quick = ['--concurrency', '2', '--requests', '4', '--repetitions', '1', '--output-tokens', '10'];
 
@@ -43,18 +24,6 @@ describe('npm run loadtest', () => {
     expect(report.rows).toHaveLength(1);
     expect(report.rows[0]).toMatchObject({ target: 'a', model: 'm', concurrency: 2, requests: 4, failed: 0 });
     expect(report.raw[0]).toMatchObject({ requests: 100, failed: 0 });
-  });
-
-  it('ends with 1 where a target failed, names it, and writes the report of the others', async () => {
-    const down = await startFakeServer();
-    await down[Symbol.asyncDispose]();
-    await using server = await startFakeServer();
-    const targets = ['--target', `down=${down.url}#m`, '--target', `good=${server.url}#m`];
-    const { code, stdout, stderr } = await run(...targets, ...quick, '--raw-requests', '0', '--out', 'out');
-    expect(code).toBe(1);
-    expect(stdout).toContain('**Failed:** Cannot reach');
-    expect(stdout).toContain('| good | 2 at a time |');
-    expect(stderr).toContain('Wrote out/report.html');
   });
 
   it.each([

@@ -83,7 +83,7 @@ async function measure(
       rows,
       rawRows,
       comparisons: baseline === null ? [] : compareRows(rows, baseline),
-      warnings: findWarnings(machine, settings, repetitions, rows, rawRows),
+      warnings: findWarnings({ machine, settings, repetitions, targets: results, rows, rawRows }),
     };
   } finally {
     progress.stop();

@@ -67,6 +67,24 @@ describe('AnswerReader', () => {
     expect(describeTimes(reader.finish(), 0)).toMatchObject({ msPerToken: null, chunks: 1 });
   });
 
+  it("keeps the last count of draws, and takes another server's timings for none", () => {
+    const read = (...timings: readonly unknown[]) => {
+      const reader = new AnswerReader();
+      for (const value of timings) reader.read(event({ choices: [{ text: 'a' }], timings: value }), 0);
+      reader.read(event({ choices: [], usage: { completion_tokens: 9 } }), 0);
+      reader.read(done, 0);
+      return reader.finish().draws;
+    };
+    expect(read({ draws: 60, chunks: 1 }, { draws: 150, chunks: 2, chunk_size: 4 })).toEqual({
+      draws: 150,
+      chunks: 2,
+    });
+    expect(read({ predicted_n: 9, predicted_ms: 3.5, cache_n: 0 })).toBeNull();
+    expect(read({ draws: 'many', chunks: 2 })).toBeNull();
+    expect(read({ draws: 0, chunks: 0 })).toBeNull();
+    expect(read(null, 'none')).toBeNull();
+  });
+
   it('takes token ids as content where a model has no text', () => {
     const reader = new AnswerReader();
     reader.read(event({ choices: [{ text: '', token_ids: [3, 4] }] }), 10);

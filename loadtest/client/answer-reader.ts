@@ -2,29 +2,19 @@
  * Turns the events of a streamed completion into times and counts. Tokens are counted by the server's `usage` and
  * never by events: one event may carry a whole chunk of tokens, or none.
  */
-import { z } from 'zod';
-import { describeError } from './refusal.js';
+import {
+  type AnswerContent,
+  type CompletionObject,
+  type DrawCount,
+  hiddenError,
+  parseCompletion,
+  readDraws,
+} from './completion-object.js';
 import { RequestFailure } from './request-failure.js';
 import type { ServerSentEvent } from './sse-reader.js';
 
-const usageSchema = z.looseObject({
-  prompt_tokens: z.int().nonnegative().nullish(),
-  completion_tokens: z.int().nonnegative(),
-});
-
-const eventSchema = z.looseObject({
-  choices: z.array(
-    z.looseObject({
-      text: z.string().nullish(),
-      token_ids: z.array(z.int()).nullish(),
-      finish_reason: z.string().nullish(),
-    }),
-  ),
-  usage: usageSchema.nullish(),
-});
-
 /** A streamed completion as it arrived. Times are those of the clock that the reader was given. */
-export interface StreamedAnswer {
+export interface StreamedAnswer extends AnswerContent {
   /** Arrival of the first event that carried text (or token ids, where a model has no text). */
   readonly firstChunkMs: number;
   /** Arrival of the event that ended the choice. */
@@ -35,10 +25,8 @@ export interface StreamedAnswer {
   /** From usage that the server sends with every event; null where it sends it only at the end. */
   readonly firstChunkTokens: number | null;
   readonly promptTokens: number | null;
-  readonly completionTokens: number;
-  readonly finishReason: string | null;
-  readonly text: string;
-  readonly tokenIds: readonly number[];
+  /** Null where the server does not tell. */
+  readonly draws: DrawCount | null;
 }
 
 export class AnswerReader {
@@ -52,6 +40,7 @@ export class AnswerReader {
   #finishReason: string | null = null;
   readonly #texts: string[] = [];
   readonly #tokenIds: number[] = [];
+  #draws: DrawCount | null = null;
   #isDone = false;
 
   /** @throws RequestFailure malformed or error_in_stream */
@@ -60,7 +49,10 @@ export class AnswerReader {
       this.#isDone = true;
       return;
     }
-    const { choices, usage } = parseEvent(event);
+    const completion = parseEvent(event);
+    const { choices, usage } = completion;
+    // Each event that tells of draws tells of all so far.
+    this.#draws = readDraws(completion) ?? this.#draws;
     if (usage) {
       this.#completionTokens = usage.completion_tokens;
       this.#promptTokens = usage.prompt_tokens ?? this.#promptTokens;
@@ -98,6 +90,7 @@ export class AnswerReader {
       chunkCount: this.#firstChunkMs === null ? 0 : this.#gapsMs.length + 1,
       firstChunkTokens: this.#firstChunkTokens,
       promptTokens: this.#promptTokens,
+      draws: this.#draws,
       completionTokens: this.#completionTokens,
       finishReason: this.#finishReason,
       text: this.#texts.join(''),
@@ -116,27 +109,7 @@ export class AnswerReader {
   }
 }
 
-function parseEvent({ name, data }: ServerSentEvent): z.infer<typeof eventSchema> {
-  let value: unknown;
-  try {
-    value = JSON.parse(data);
-  } catch {
-    throw new RequestFailure('malformed', `An event is not JSON: ${quote(data)}`);
-  }
-  const hasError = typeof value === 'object' && value !== null && 'error' in value && Boolean(value.error);
-  if (hasError || name === 'error') {
-    throw new RequestFailure(
-      'error_in_stream',
-      `The stream carried an error: ${describeError(value).message}`,
-    );
-  }
-  const parsed = eventSchema.safeParse(value);
-  if (!parsed.success) {
-    throw new RequestFailure('malformed', `An event is no completion (choices, usage): ${quote(data)}`);
-  }
-  return parsed.data;
-}
-
-function quote(data: string): string {
-  return JSON.stringify(data.length > 120 ? `${data.slice(0, 120)}...` : data);
+function parseEvent({ name, data }: ServerSentEvent): CompletionObject {
+  if (name === 'error') throw hiddenError(data, 'An event');
+  return parseCompletion(data, 'An event');
 }

@@ -1,15 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { StreamedAnswer } from './answer-reader.js';
 import { checkAnswer } from './check-answer.js';
+import type { AnswerContent } from './completion-object.js';
 
-function answer(changes: Partial<StreamedAnswer>): StreamedAnswer {
+function answer(changes: Partial<AnswerContent>): AnswerContent {
   return {
-    firstChunkMs: 0,
-    endMs: 1,
-    gapsMs: [],
-    chunkCount: 1,
-    firstChunkTokens: null,
-    promptTokens: 3,
     completionTokens: 10,
     finishReason: 'length',
     text: 'A short answer.',

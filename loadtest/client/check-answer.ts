@@ -1,5 +1,5 @@
 /** Every answer is checked: speed of a wrong answer is worth nothing. */
-import type { StreamedAnswer } from './answer-reader.js';
+import type { AnswerContent } from './completion-object.js';
 import { findLoop } from './repetition.js';
 import { RequestFailure } from './request-failure.js';
 
@@ -15,13 +15,13 @@ const leastLoopCharacters = 64;
 const leastLoopTokens = 32;
 
 /** @throws RequestFailure wrong_token_count, wrong_finish_reason or repetition_loop */
-export function checkAnswer(answer: StreamedAnswer, expected: AnswerExpectation): void {
+export function checkAnswer(answer: AnswerContent, expected: AnswerExpectation): void {
   checkCount(answer, expected);
   checkFinishReason(answer, expected);
   if (!expected.allowLoops) checkLoop(answer);
 }
 
-function checkCount({ completionTokens }: StreamedAnswer, { maxTokens, ignoreEos }: AnswerExpectation): void {
+function checkCount({ completionTokens }: AnswerContent, { maxTokens, ignoreEos }: AnswerExpectation): void {
   const isRight = ignoreEos
     ? completionTokens === maxTokens
     : completionTokens >= 1 && completionTokens <= maxTokens;
@@ -36,7 +36,7 @@ function checkCount({ completionTokens }: StreamedAnswer, { maxTokens, ignoreEos
 }
 
 function checkFinishReason(
-  { finishReason, completionTokens }: StreamedAnswer,
+  { finishReason, completionTokens }: AnswerContent,
   { maxTokens, ignoreEos }: AnswerExpectation,
 ): void {
   const isFull = completionTokens === maxTokens;
@@ -50,7 +50,7 @@ function checkFinishReason(
   );
 }
 
-function checkLoop({ text, tokenIds }: StreamedAnswer): void {
+function checkLoop({ text, tokenIds }: AnswerContent): void {
   const period = text !== '' ? findLoop(text, leastLoopCharacters) : findLoop(tokenIds, leastLoopTokens);
   if (period === null) return;
   const part = text !== '' ? JSON.stringify(text.slice(-period).slice(0, 80)) : `${period} tokens`;

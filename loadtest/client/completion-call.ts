@@ -2,8 +2,9 @@
 import type { Clock } from '../clock.js';
 import { AnswerReader, type StreamedAnswer } from './answer-reader.js';
 import { type AnswerExpectation, checkAnswer } from './check-answer.js';
+import { type DrawCount, hiddenError } from './completion-object.js';
 import { exchange, type HttpConnections } from './exchange.js';
-import { describeError, describeRefusal } from './refusal.js';
+import { describeRefusal } from './refusal.js';
 import { RequestFailure } from './request-failure.js';
 import { SseReader } from './sse-reader.js';
 
@@ -16,7 +17,14 @@ export interface CompletionEndpoint {
   readonly timeoutMs: number;
   /** Ask for usage with every event, which tells how many tokens the first one carried. */
   readonly asksContinuousUsage: boolean;
+  readonly samplingExtensions: SamplingExtensions;
 }
+
+/**
+ * Fields that are no part of OpenAI's API, with values that change nothing: servers whose defaults cut the tail off
+ * would else draw from another law. Empty for servers that refuse them.
+ */
+export type SamplingExtensions = Readonly<Partial<Record<'top_k' | 'min_p', number>>>;
 
 /** Text, or token ids. */
 export type Prompt = string | readonly number[];
@@ -42,7 +50,10 @@ export interface CompletionTimes {
   readonly lagMs: number;
   readonly promptTokens: number | null;
   readonly tokens: number;
+  /** Events that carried text. */
   readonly chunks: number;
+  /** By the server's own count; null where it has none. */
+  readonly draws: DrawCount | null;
 }
 
 /** The headers of every request to a target. */
@@ -56,7 +67,7 @@ export function requestHeaders(apiKey: string | null): Record<string, string> {
 /** The request body; streamed or not is all that the two kinds of load differ in. */
 export function requestBody(
   job: CompletionJob,
-  endpoint: Pick<CompletionEndpoint, 'model' | 'asksContinuousUsage'>,
+  endpoint: Pick<CompletionEndpoint, 'model' | 'asksContinuousUsage' | 'samplingExtensions'>,
   stream: boolean,
 ): string {
   const streamOptions = {
@@ -68,6 +79,8 @@ export function requestBody(
     prompt: job.prompt,
     max_tokens: job.maxTokens,
     temperature: job.temperature,
+    top_p: 1,
+    ...endpoint.samplingExtensions,
     seed: job.seed,
     ...(job.ignoreEos ? { ignore_eos: true } : {}),
     ...(stream ? { stream: true, stream_options: streamOptions } : {}),
@@ -106,6 +119,7 @@ export function describeTimes(answer: StreamedAnswer, startMs: number): Omit<Com
     promptTokens: answer.promptTokens,
     tokens: completionTokens,
     chunks: chunkCount,
+    draws: answer.draws,
   };
 }
 
@@ -155,10 +169,7 @@ function describeOther(status: number, contentType: string, body: string): Reque
   try {
     const value: unknown = JSON.parse(body);
     if (typeof value === 'object' && value !== null && 'error' in value) {
-      return new RequestFailure(
-        'error_in_stream',
-        `Status 200 with an error: ${describeError(value).message}`,
-      );
+      return hiddenError(body, 'The answer');
     }
   } catch {
     // Not JSON either: the media type says enough.

@@ -1,6 +1,7 @@
 /** One HTTP exchange over pooled connections, with the time limit and every way to fail told apart. */
 import http from 'node:http';
 import https from 'node:https';
+import { describeConnectionError, isClosed, timedOut } from './connection-failure.js';
 import { RequestFailure } from './request-failure.js';
 
 export interface HttpRequest {
@@ -73,7 +74,7 @@ function attempt(connections: HttpConnections, request: HttpRequest, listener: H
     const timer = setTimeout(() => call.destroy(timedOut(request.timeoutMs, hasAnswer)), request.timeoutMs);
     const fail = (error: unknown): void => {
       clearTimeout(timer);
-      reject(describeError(error, request.url, hasAnswer, call.reusedSocket));
+      reject(describeFailure(error, request.url, hasAnswer, call.reusedSocket));
     };
     /** Runs a listener; what it throws becomes the failure, and the connection ends so that the server stops too. */
     const hear = (listen: () => void): void => {
@@ -99,30 +100,10 @@ function attempt(connections: HttpConnections, request: HttpRequest, listener: H
   });
 }
 
-function timedOut(timeoutMs: number, hasAnswer: boolean): RequestFailure {
-  const what = hasAnswer ? 'The answer was not complete' : 'There was no answer';
-  return new RequestFailure(
-    'timed_out',
-    `${what} within the time limit of ${timeoutMs / 1000} s (--timeout).`,
-  );
-}
-
-function describeError(error: unknown, url: URL, hasAnswer: boolean, wasReused: boolean): unknown {
+function describeFailure(error: unknown, url: URL, hasAnswer: boolean, wasReused: boolean): unknown {
   if (error instanceof RequestFailure || !(error instanceof Error)) return error;
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  if (code.startsWith('HPE_')) {
-    return new RequestFailure('malformed', `The answer of ${url.origin} is not HTTP (${code}).`);
+  if (isClosed(error) && !hasAnswer && wasReused) {
+    return new StaleConnection('dropped', 'An idle connection was closed.');
   }
-  if (code === 'ECONNRESET' || code === 'EPIPE') {
-    if (!hasAnswer && wasReused) return new StaleConnection('dropped', 'An idle connection was closed.');
-    const when = hasAnswer ? 'in the middle of the answer' : 'without an answer';
-    return new RequestFailure('dropped', `${url.origin} closed the connection ${when}.`);
-  }
-  return new RequestFailure('unreachable', `Cannot reach ${url.origin}: ${describeNetwork(error, code)}.`);
-}
-
-function describeNetwork(error: Error, code: string): string {
-  if (code === 'ECONNREFUSED') return 'nothing listens there (ECONNREFUSED)';
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `the host name is not known (${code})`;
-  return error.message || code;
+  return describeConnectionError(error, url, hasAnswer);
 }

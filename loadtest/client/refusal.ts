@@ -17,7 +17,8 @@ function classify(status: number, words: string): FailureCode {
   return 'refused';
 }
 
-function readError(body: string): { message: string; code: string } {
+/** Message and code of an answer that tells of an error; of one that is not JSON, all of it. */
+export function readError(body: string): { message: string; code: string } {
   try {
     return describeError(JSON.parse(body));
   } catch {
@@ -26,7 +27,7 @@ function readError(body: string): { message: string; code: string } {
 }
 
 /** Message and code of an error object: `{error: {message, code}}`, `{error: "..."}`, `{message}` or `{detail}`. */
-export function describeError(value: unknown): { message: string; code: string } {
+function describeError(value: unknown): { message: string; code: string } {
   if (typeof value === 'string') return { message: value, code: '' };
   if (typeof value !== 'object' || value === null) return { message: '', code: '' };
   const { error, message, detail, code } = value as Record<string, unknown>;

@@ -1,36 +1,33 @@
 /** Requests per second of short answers that are not streamed, by autocannon: what the HTTP side alone can carry. */
+import type { IncomingHttpHeaders } from 'node:http';
 import autocannon from 'autocannon';
-import { z } from 'zod';
 import {
   type CompletionEndpoint,
   type CompletionJob,
   requestBody,
   requestHeaders,
 } from '../client/completion-call.js';
+import type { RequestFailure } from '../client/request-failure.js';
 import type { Clock } from '../clock.js';
+import { RawTally } from './raw-tally.js';
 
 export interface RawRun {
+  /** Requests that ended, failed ones included: fewer than asked for where the target stopped working. */
   readonly requests: number;
-  readonly failed: number;
+  readonly failures: readonly RequestFailure[];
   readonly requestsPerSecond: number;
   readonly tokensPerSecond: number;
   /** Latency of whole answers, milliseconds, as autocannon counts it. */
   readonly latencyMs: { readonly p50: number; readonly p99: number };
 }
 
-/** Errors after which a run ends early: the target has stopped working. */
-const mostErrors = 20;
+const mostFailures = 20;
 /** autocannon looks this often whether it is done. */
 const pollMs = 50;
 
-const answerSchema = z.looseObject({
-  choices: z.array(z.unknown()).nonempty(),
-  usage: z.looseObject({ completion_tokens: z.int() }),
-});
-
 /**
- * Sends as many requests as there are jobs, `connections` at a time. A request without an answer counts as failed, and
- * so does an answer with an error or a wrong number of tokens.
+ * Sends as many requests as there are jobs, `connections` at a time. Every answer is checked as a streamed one is; a
+ * request without an answer counts as failed too.
  */
 export async function measureRawThroughput(
   endpoint: CompletionEndpoint,
@@ -38,13 +35,26 @@ export async function measureRawThroughput(
   connections: number,
   clock: Clock,
 ): Promise<RawRun> {
+  const url = new URL(`${endpoint.baseUrl}/v1/completions`);
+  // autocannon counts whole seconds.
+  const timeoutSeconds = Math.max(1, Math.ceil(endpoint.timeoutMs / 1000));
+  let stop = (): void => {};
+  const tally = new RawTally({
+    url,
+    timeoutMs: timeoutSeconds * 1000,
+    // Jobs differ in prompt and seed alone.
+    expected: jobs[0],
+    mostFailures,
+    stop: () => stop(),
+  });
   const requests = jobs.map(job => ({
     method: 'POST' as const,
-    path: new URL(`${endpoint.baseUrl}/v1/completions`).pathname,
+    path: url.pathname,
     headers: requestHeaders(endpoint.apiKey),
     body: requestBody(job, endpoint, false),
+    onResponse: (status: number, body: string, _context: object, headers?: IncomingHttpHeaders) =>
+      tally.answered(status, body, readConnection(headers)),
   }));
-  const tally = { answers: 0, tokens: 0, started: 0 };
   const startMs = clock.now();
   let endMs = startMs;
   const result = await new Promise<autocannon.Result>((resolve, reject) => {
@@ -54,51 +64,38 @@ export async function measureRawThroughput(
         // autocannon refuses more connections than requests.
         connections: Math.min(connections, jobs.length),
         amount: jobs.length,
-        timeout: Math.max(1, Math.ceil(endpoint.timeoutMs / 1000)),
-        bailout: mostErrors,
+        timeout: timeoutSeconds,
         sampleInt: pollMs,
         excludeErrorStats: true,
         requests,
         // Every connection would begin with the first request.
-        setupClient: client => client.setRequests(rotate(requests, tally.started++)),
-        verifyBody: body => {
-          const tokens = countTokens(body, jobs[0]);
-          if (tokens === null) return false;
-          tally.answers++;
-          tally.tokens += tokens;
-          return true;
-        },
+        setupClient: client => client.setRequests(rotate(requests, tally.watch(client))),
       },
       (error: unknown, finished) => (error ? reject(error) : resolve(finished)),
     );
+    stop = () => instance.stop();
     // The result's own times are rounded up to the next look.
     instance.on('response', () => {
       endMs = clock.now();
     });
   });
+  const failures = tally.finish();
   const seconds = (endMs - startMs) / 1000;
   return {
-    requests: jobs.length,
-    failed: jobs.length - tally.answers,
+    requests: tally.answers + failures.length,
+    failures,
     requestsPerSecond: seconds > 0 ? tally.answers / seconds : 0,
     tokensPerSecond: seconds > 0 ? tally.tokens / seconds : 0,
     latencyMs: { p50: result.latency.p50, p99: result.latency.p99 },
   };
 }
 
+/** autocannon leaves the names of headers as the server wrote them. */
+function readConnection(headers: IncomingHttpHeaders = {}): unknown {
+  return Object.entries(headers).find(([name]) => name.toLowerCase() === 'connection')?.[1];
+}
+
 function rotate<Item>(items: readonly Item[], by: number): Item[] {
   const start = by % items.length;
   return [...items.slice(start), ...items.slice(0, start)];
-}
-
-/** The answer's tokens; null where it is no answer or has the wrong number of them. */
-function countTokens(body: unknown, { maxTokens, ignoreEos }: CompletionJob): number | null {
-  try {
-    const { usage } = answerSchema.parse(JSON.parse(String(body)));
-    const count = usage.completion_tokens;
-    const isRight = ignoreEos ? count === maxTokens : count >= 1 && count <= maxTokens;
-    return isRight ? count : null;
-  } catch {
-    return null;
-  }
 }

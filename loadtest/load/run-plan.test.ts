@@ -7,11 +7,12 @@ import { isClean } from '../report/report.js';
 import type { RunSettings } from '../settings.js';
 import type { Target } from '../targets/target.js';
 import {
+  after,
   answerWell,
   type Behaviour,
-  beginAnswer,
+  drop,
   type FakeRequest,
-  sendEvent,
+  malform,
   sendJson,
   startFakeServer,
 } from '../testing/fake-server.js';
@@ -143,22 +144,40 @@ describe('runPlan', () => {
     expect(clean).toBe(true);
     expect(rows[0]?.tokensPerChunk).toBeCloseTo(10 / 3, 6);
   });
+
+  it.each<[string, (body: FakeRequest) => boolean, object, boolean]>([
+    ['everything', () => false, { top_k: 0, min_p: 0 }, true],
+    ['no top_k of 0', ({ top_k }) => top_k === 0, { top_k: -1, min_p: 0 }, true],
+    ['no min_p', ({ min_p }) => min_p !== undefined, {}, true],
+    [
+      'no extension at all',
+      body => body.top_k !== undefined || body.stream_options?.continuous_usage_stats === true,
+      {},
+      false,
+    ],
+  ])(
+    'sends neutral sampling values to a server that takes %s',
+    async (_, refuses, extensions, isContinuous) => {
+      await using server = await startFakeServer((body, response, request) => {
+        if (refuses(body)) sendJson(response, 400, { error: { message: 'Unknown parameter.' } });
+        else answerWell(body, response, request);
+      });
+      const loads = [
+        { kind: 'raw' as const, connections: 1 },
+        { kind: 'closed' as const, concurrency: 1 },
+      ];
+      const { clean, results } = await run([makeTarget('a', server.url)], { loads });
+      expect(clean).toBe(true);
+      expect(results[0]?.samplingExtensions).toEqual(extensions);
+      const timed = server.bodies.filter(body => !refuses(body) && body.max_tokens !== 4);
+      expect(timed).toHaveLength(17);
+      for (const { top_p, top_k, min_p, stream, stream_options } of timed) {
+        expect({ top_p, top_k, min_p }).toEqual({ top_p: 1, ...extensions });
+        if (stream) expect(stream_options?.continuous_usage_stats ?? false).toBe(isContinuous);
+      }
+    },
+  );
 });
-
-/** Answers a number of requests well, and then behaves. */
-function after(count: number, behave: Behaviour): Behaviour {
-  let served = 0;
-  return (body, response, request) => (++served <= count ? answerWell : behave)(body, response, request);
-}
-
-const drop: Behaviour = (_, response) => {
-  beginAnswer(response);
-  response.write(': ', () => response.destroy());
-};
-const malform: Behaviour = (_, response) => {
-  beginAnswer(response);
-  sendEvent(response, '{"choices":');
-};
 
 describe('a target that', () => {
   const cases: readonly [string, Behaviour, { apiKey?: string; models?: string[] }, string][] = [
@@ -207,6 +226,30 @@ describe('a target that', () => {
     });
     expect(results[0]?.problem).toBeNull();
     expect(rows[0]).toMatchObject({ requests: 9, failed: 3, failures: [{ code: 'dropped', count: 3 }] });
+    expect(clean).toBe(false);
+  });
+
+  it('answers short requests wrongly shows how, and goes on', async () => {
+    await using server = await startFakeServer((body, response, request) => {
+      if (body.stream || body.seed % 2 === 0) answerWell(body, response, request);
+      else sendJson(response, 200, { error: { message: 'Out of memory.' } });
+    });
+    const { rows, rawRows, results, clean } = await run([makeTarget('a', server.url)], {
+      loads: [
+        { kind: 'raw', connections: 1 },
+        { kind: 'closed', concurrency: 1 },
+      ],
+      repetitions: 2,
+    });
+    expect(rawRows).toMatchObject([
+      {
+        requests: 8,
+        failed: 4,
+        failures: [{ code: 'error_in_stream', count: 4, example: expect.stringContaining('Out of memory.') }],
+      },
+    ]);
+    expect(rows).toMatchObject([{ requests: 8, failed: 0 }]);
+    expect(results[0]?.problem).toBeNull();
     expect(clean).toBe(false);
   });
 

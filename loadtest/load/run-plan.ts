@@ -1,5 +1,5 @@
 /** Runs all points of a plan, and goes on with the others where a target fails. */
-import { callCompletion } from '../client/completion-call.js';
+import { callCompletion, type SamplingExtensions } from '../client/completion-call.js';
 import { RequestFailure } from '../client/request-failure.js';
 import type { Clock } from '../clock.js';
 import type { RunRecord } from '../measure/records.js';
@@ -19,6 +19,8 @@ export interface TargetResult {
   readonly chunkSize: number | null;
   /** What the server says of itself; null where it says nothing. */
   readonly serverVersion: string | null;
+  /** Extensions that its requests carried; null where it answered none. */
+  readonly samplingExtensions: SamplingExtensions | null;
   /** A sentence that says why the target was not measured, or not to the end; null where it was. */
   readonly problem: string | null;
 }
@@ -131,6 +133,7 @@ class TargetState {
       kind: model?.kind ?? null,
       chunkSize: model?.chunkSize ?? null,
       serverVersion: this.#prepared?.serverVersion ?? null,
+      samplingExtensions: this.#prepared?.endpoint.samplingExtensions ?? null,
       problem: this.#problem,
     };
   }
@@ -174,8 +177,9 @@ async function warmUp(prepared: PreparedTarget, settings: RunSettings, clock: Cl
 /** Why a target is given up after a run; null where it goes on. */
 function describeCollapse(record: RunRecord, planned: number): string | null {
   if (record.kind === 'raw') {
-    return record.raw.failed === record.raw.requests
-      ? `All ${planned} short requests that were not streamed failed, so the rest of its runs was left out.`
+    const { requests, failures } = record.raw;
+    return failures.length === requests
+      ? `All ${requests} short requests that were not streamed failed, so the rest of its runs was left out. ${failures[0]?.message ?? ''}`
       : null;
   }
   if (record.requests === planned && record.answers.length > 0) return null;

@@ -17,6 +17,7 @@ function times(changes: Partial<CompletionTimes> = {}): CompletionTimes {
     promptTokens: 8,
     tokens: 10,
     chunks: 3,
+    draws: null,
     ...changes,
   };
 }
@@ -110,6 +111,18 @@ describe('summarize', () => {
     });
   });
 
+  it('adds up the draws of the answers that tell of them', () => {
+    const { rows } = summarize(
+      [
+        run({ answers: [times({ draws: { draws: 60, chunks: 1 } }), times()] }),
+        run({ repetition: 1, answers: [times({ draws: { draws: 90, chunks: 4 } })] }),
+        run({ target: 1 }),
+      ],
+      null,
+    );
+    expect(rows.map(({ draws }) => draws)).toEqual([{ draws: 150, chunks: 5 }, null]);
+  });
+
   it('counts what kept every bound as goodput, and failed requests as not', () => {
     const answers = [
       times(),
@@ -152,6 +165,7 @@ describe('comparison', () => {
     kind,
     chunkSize: null,
     serverVersion: null,
+    samplingExtensions: {},
     problem: null,
   });
 

@@ -1,8 +1,10 @@
 /** Sums repetitions up into one row for each target and load. */
 import type { CompletionTimes } from '../client/completion-call.js';
+import type { DrawCount } from '../client/completion-object.js';
 import type { Load } from '../load/plan.js';
 import type { LatencyBound } from '../settings.js';
 import {
+  countFailures,
   type FailureCount,
   mergeFailures,
   type RunRecord,
@@ -37,6 +39,8 @@ export interface Row {
   readonly promptTokens: number | null;
   readonly outputTokens: number | null;
   readonly tokensPerChunk: number | null;
+  /** Of all answers whose server tells; null where none does. */
+  readonly draws: DrawCount | null;
   readonly goodput: Goodput | null;
   readonly clientCores: number | null;
   readonly serverCores: number | null;
@@ -55,6 +59,7 @@ export interface RawRow {
   readonly temperature: number;
   readonly requests: number;
   readonly failed: number;
+  readonly failures: readonly FailureCount[];
   readonly requestsPerSecond: Spread;
   readonly tokensPerSecond: Spread;
   readonly latencyP50Ms: number | null;
@@ -126,10 +131,17 @@ function describeRow(runs: readonly StreamedRun[], bound: LatencyBound | null): 
       sum(answers, answer => answer.tokens),
       sum(answers, answer => answer.chunks),
     ),
+    draws: sumDraws(answers.flatMap(({ draws }) => draws ?? [])),
     goodput: bound && describeGoodput(runs, requests, bound),
     clientCores: median(runs.flatMap(run => run.cpu.clientCores ?? [])),
     serverCores: median(runs.flatMap(run => run.cpu.serverCores ?? [])),
   };
+}
+
+/** @returns null for no counts */
+export function sumDraws(counts: readonly DrawCount[]): DrawCount | null {
+  if (counts.length === 0) return null;
+  return { draws: sum(counts, count => count.draws), chunks: sum(counts, count => count.chunks) };
 }
 
 function describeGoodput(runs: readonly StreamedRun[], requests: number, bound: LatencyBound): Goodput {
@@ -155,7 +167,8 @@ function describeRawRow(runs: readonly WholeRun[]): RawRow {
     connections: point.load.kind === 'raw' ? point.load.connections : 0,
     temperature: point.temperature,
     requests: sum(runs, run => run.raw.requests),
-    failed: sum(runs, run => run.raw.failed),
+    failed: sum(runs, run => run.raw.failures.length),
+    failures: mergeFailures(runs.map(run => countFailures(run.raw.failures))),
     requestsPerSecond: needSpread(runs.map(run => run.raw.requestsPerSecond)),
     tokensPerSecond: needSpread(runs.map(run => run.raw.tokensPerSecond)),
     latencyP50Ms: median(runs.map(run => run.raw.latencyMs.p50)),

@@ -2,13 +2,9 @@
 import type { CustomSeriesOption } from 'echarts';
 import type { Percentiles } from '../measure/statistics.js';
 import type { Row } from '../measure/summary.js';
-import { drawChart, seriesColors } from './draw-chart.js';
+import { costChart } from './cost-chart.js';
+import { type Chart, drawChart, seriesColors } from './draw-chart.js';
 import type { Report } from './report.js';
-
-export interface Chart {
-  readonly title: string;
-  readonly svg: string;
-}
 
 /** One line of a chart: a target at a temperature. */
 interface Series {
@@ -215,37 +211,6 @@ function qualityChart(report: Report): Chart[] {
             { type: 'line' as const, color, symbol: 'none', lineStyle: { width: 1.5 }, data: ends },
           ];
         }),
-      }),
-    },
-  ];
-}
-
-/** Where FLOPs per token go, one bar for each target. */
-function costChart({ targets }: Report): Chart[] {
-  const known = targets.filter(({ quality }) => Object.keys(quality.flopsPerToken).length > 0);
-  if (known.length === 0) return [];
-  const parts = [...new Set(known.flatMap(({ quality }) => Object.keys(quality.flopsPerToken)))];
-  return [
-    {
-      title: 'Where FLOPs per token go',
-      svg: drawChart({
-        legend: { data: parts },
-        grid: { left: 176 },
-        xAxis: { type: 'value', name: 'MFLOPs per token', nameLocation: 'middle', nameGap: 28 },
-        yAxis: {
-          type: 'category',
-          data: known.map(({ target }) => target.name),
-          inverse: true,
-          axisLabel: { width: 150, overflow: 'truncate' },
-        },
-        series: parts.map((part, index) => ({
-          type: 'bar' as const,
-          name: part,
-          stack: 'flops',
-          barMaxWidth: 36,
-          color: seriesColors[index % seriesColors.length] ?? '#000',
-          data: known.map(({ quality }) => (quality.flopsPerToken[part] ?? 0) / 1e6),
-        })),
       }),
     },
   ];

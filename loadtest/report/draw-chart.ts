@@ -7,6 +7,12 @@ import { SVGRenderer } from 'echarts/renderers';
 
 use([BarChart, CustomChart, LineChart, ScatterChart, GridComponent, LegendComponent, SVGRenderer]);
 
+/** A chart of a report. */
+export interface Chart {
+  readonly title: string;
+  readonly svg: string;
+}
+
 /** Okabe and Ito's colours, which colour-blind readers can tell apart. */
 export const seriesColors = [
   '#0072b2',

@@ -1,8 +1,9 @@
 /** A report as one page that holds everything: charts as SVG, no script, nothing to load. */
+import type { Table } from './cells.js';
 import { reportCharts } from './charts.js';
 import { methodNotes } from './notes.js';
 import type { Report } from './report.js';
-import { reportTables, type Table } from './table.js';
+import { reportTables } from './table.js';
 
 const style = `
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1b1b; background: #fff; max-width: 1360px; margin: 2rem auto; padding: 0 1rem; }

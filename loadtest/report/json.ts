@@ -1,10 +1,12 @@
 /** A report as one JSON object. Keys are the contract of `npm run loadtest -- --json`; units stand in their names. */
+import { generationCosts } from '../measure/cost.js';
 import type { Percentiles, Spread } from '../measure/statistics.js';
 import type { RawRow, Row } from '../measure/summary.js';
+import { nameOf } from './cells.js';
+import { totalFlops } from './cost-table.js';
 import { isClean, type Report } from './report.js';
 
 export function reportJson(report: Report): string {
-  const nameOf = (target: number): string => report.targets[target]?.target.name ?? '?';
   const modelOf = (target: number): string | null => report.targets[target]?.model ?? null;
   const { settings } = report;
   return JSON.stringify({
@@ -36,31 +38,28 @@ export function reportJson(report: Report): string {
         e2e: settings.goodput.e2eMs,
       },
     },
-    targets: report.targets.map(({ target, model, kind, chunkSize, serverVersion, problem, quality }) => ({
-      target: target.name,
-      url: target.baseUrl,
-      model,
-      kind,
-      chunk_size: chunkSize,
-      server_version: serverVersion,
-      problem,
-      brierlm: quality.brierLm,
-      brierlm_stderr: quality.brierLmError,
-      flops_per_token: quality.flopsPerToken,
-    })),
+    targets: report.targets.map(targetJson),
     rows: report.rows.map(row => ({
-      target: nameOf(row.target),
+      target: nameOf(report, row.target),
       model: modelOf(row.target),
       ...rowJson(row),
     })),
     raw: report.rawRows.map(row => ({
-      target: nameOf(row.target),
+      target: nameOf(report, row.target),
       model: modelOf(row.target),
       ...rawJson(row),
     })),
+    costs: generationCosts(report.targets, report.rows).map(cost => ({
+      target: nameOf(report, cost.target),
+      model: modelOf(cost.target),
+      temperature: cost.temperature,
+      draws_per_chunk: cost.drawsPerChunk,
+      flops_per_token: totalFlops(cost.flopsPerToken),
+      flops_per_token_parts: cost.flopsPerToken,
+    })),
     comparisons: report.comparisons.map(({ target, baseline, load, temperature, ratio }) => ({
-      target: nameOf(target),
-      baseline: nameOf(baseline),
+      target: nameOf(report, target),
+      baseline: nameOf(report, baseline),
       ...loadJson(load),
       temperature,
       tokens_per_second_ratio: ratio.median,
@@ -68,6 +67,23 @@ export function reportJson(report: Report): string {
     })),
     warnings: report.warnings,
   });
+}
+
+function targetJson(result: Report['targets'][number]) {
+  const { target, model, kind, chunkSize, serverVersion, samplingExtensions, problem, quality } = result;
+  return {
+    target: target.name,
+    url: target.baseUrl,
+    model,
+    kind,
+    chunk_size: chunkSize,
+    server_version: serverVersion,
+    sampling: samplingExtensions && { top_p: 1, ...samplingExtensions },
+    problem,
+    brierlm: quality.brierLm,
+    brierlm_stderr: quality.brierLmError,
+    flops_per_token: quality.flopsPerToken,
+  };
 }
 
 function loadJson(load: Row['load']) {
@@ -97,6 +113,7 @@ function rowJson(row: Row) {
     prompt_tokens_mean: row.promptTokens,
     output_tokens_mean: row.outputTokens,
     tokens_per_chunk: row.tokensPerChunk,
+    draws_per_chunk: row.draws && row.draws.draws / row.draws.chunks,
     goodput_requests_per_second: row.goodput?.requestsPerSecond ?? null,
     goodput_share: row.goodput?.share ?? null,
     client_cores: row.clientCores,
@@ -110,6 +127,7 @@ function rawJson(row: RawRow) {
     temperature: row.temperature,
     requests: row.requests,
     failed: row.failed,
+    failures: row.failures,
     ...spreadJson('requests_per_second', row.requestsPerSecond),
     ...spreadJson('tokens_per_second', row.tokensPerSecond),
     latency_ms: { p50: row.latencyP50Ms, p99: row.latencyP99Ms },

@@ -1,7 +1,8 @@
 /** A report as Markdown, which is also what a terminal shows. */
+import type { Table } from './cells.js';
 import { methodNotes } from './notes.js';
 import type { Report } from './report.js';
-import { reportTables, type Table } from './table.js';
+import { reportTables } from './table.js';
 
 export function reportMarkdown(report: Report): string {
   const sections = [

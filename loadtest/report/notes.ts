@@ -16,7 +16,9 @@ export function methodNotes({ settings, machine }: Report): string[] {
     "Tokens are counted by the server's usage, never by events. Time per token is (end - first chunk) / (tokens - " +
       'tokens of the first chunk), so that chunks of several tokens are not flattered.',
     'Times of a closed loop count from sending; those of an open loop from the intended start of a Poisson process.',
-    'Every answer was checked: token count, finish_reason, hidden errors, repetition loops. Only right answers count ' +
+    'Every request names its temperature, and top_p 1, top_k 0 (or -1) and min_p 0 where the server takes them: nothing ' +
+      'is cut off the law that is drawn from.',
+    'Every answer was checked, streamed or not: token count, finish_reason, hidden errors, repetition loops. Only right answers count ' +
       'towards tokens/s.',
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGib} GiB; ${machine.system}; Node ${machine.node}; ` +
       `calm-serve ${machine.version}. Client and local servers share these cores.`,

@@ -34,6 +34,29 @@ describe('reportJson', () => {
       server_cores: 1.8,
       goodput_share: 0.875,
     });
+    expect(json.costs).toEqual([
+      {
+        target: 'calm',
+        model: 'stories',
+        temperature: 1,
+        draws_per_chunk: 1,
+        flops_per_token: 3e6,
+        flops_per_token_parts: { backbone: 2e6, head: 1e6 },
+      },
+      {
+        target: 'token',
+        model: 'stories "AR", 1',
+        temperature: null,
+        draws_per_chunk: null,
+        flops_per_token: 4e6,
+        flops_per_token_parts: { all: 4e6 },
+      },
+    ]);
+    expect(json.targets.map(({ sampling }: { sampling: unknown }) => sampling)).toEqual([
+      { top_p: 1, top_k: 0, min_p: 0 },
+      { top_p: 1 },
+      null,
+    ]);
     expect(json.rows[4]).toMatchObject({ mode: 'open', concurrency: null, rate_per_second: 2.5 });
     expect(json.comparisons[0]).toMatchObject({
       target: 'calm',
@@ -51,6 +74,9 @@ describe('reportJson', () => {
     ]);
     expect(json.rows[3].failures).toEqual([
       { code: 'dropped', count: 2, example: 'It closed the connection.' },
+    ]);
+    expect(json.raw[0].failures).toEqual([
+      { code: 'repetition_loop', count: 1, example: 'The answer ends in a loop.' },
     ]);
   });
 
@@ -72,13 +98,17 @@ describe('reportJson', () => {
 });
 
 describe('isClean', () => {
-  const clean = makeReport({ targets: makeReport().targets.slice(0, 2), rows: [makeRow()] });
+  const { targets, rawRows } = makeReport();
+  const clean = makeReport({
+    targets: targets.slice(0, 2),
+    rows: [makeRow()],
+    rawRows: rawRows.map(row => ({ ...row, failed: 0 })),
+  });
 
   it('wants every target measured and every answer right', () => {
     expect(isClean(clean)).toBe(true);
-    expect(isClean(makeReport({ ...clean, targets: makeReport().targets }))).toBe(false);
+    expect(isClean(makeReport({ ...clean, targets }))).toBe(false);
     expect(isClean(makeReport({ ...clean, rows: [makeRow({ failed: 1 })] }))).toBe(false);
-    const rawRows = makeReport().rawRows.map(row => ({ ...row, failed: 1 }));
     expect(isClean(makeReport({ ...clean, rawRows }))).toBe(false);
   });
 });
@@ -90,6 +120,7 @@ describe('reportMarkdown', () => {
     expect(text).toContain('500 (400–600)');
     expect(text).toContain('**Failed:** Cannot reach <it>');
     expect(text).toContain('| token | 8 at a time | 1 | dropped | 2 | It closed the connection. |');
+    expect(text).toContain('| calm | 8 connections | 1 | repetition_loop | 1 | The answer ends in a loop. |');
     expect(text).toContain('**Note:** The machine was not idle.');
     expect(text).toContain('88 %, 3.50 /s');
     expect(text).toContain('4 tokens a step) at http://127.0.0.1:1 (server 0.1.0, ONNX Runtime 1.2.3)');
@@ -110,13 +141,21 @@ describe('reportMarkdown', () => {
 describe('reportCsv', () => {
   it('has one line for each row and quotes what needs it', () => {
     const lines = reportCsv(makeReport()).trimEnd().split('\r\n');
-    expect(lines).toHaveLength(6);
+    expect(lines).toHaveLength(7);
     const head = lines[0]?.split(',') ?? [];
     const first = lines[1]?.split(',') ?? [];
     expect(first).toHaveLength(head.length);
     expect(first[head.indexOf('tokens_per_second')]).toBe('500');
     expect(first[head.indexOf('ttft_ms_p95')]).toBe('29');
     expect(lines[2]).toMatch(/^token,"stories ""AR"", 1",closed,1,,/);
+  });
+
+  it('says what failed, of streamed answers and of short ones', () => {
+    const lines = reportCsv(makeReport()).trimEnd().split('\r\n');
+    expect(lines[4]).toMatch(/,2 dropped: It closed the connection\.$/);
+    expect(lines[6]).toMatch(/^calm,stories,raw,,,1,,100,1,760,/);
+    expect(lines[6]).toMatch(/,8,9,20,,1 repetition_loop: The answer ends in a loop\.$/);
+    expect(lines[6]?.split(',')).toHaveLength(lines[0]?.split(',').length ?? 0);
   });
 });
 
@@ -167,6 +206,20 @@ describe('reportCharts', () => {
     expect(titles({ rows }).join()).not.toContain('BrierLM');
   });
 
+  it('draws a bar of cost for each temperature, with the draws that it took', () => {
+    const report = makeReport({
+      rows: [makeRow(), makeRow({ temperature: 0.5, draws: { draws: 623, chunks: 10 } })],
+    });
+    const cost = reportCharts(report).find(({ title }) => title.startsWith('Where FLOPs'));
+    for (const text of ['T = 1, 1 draw a chunk', 'T = 0.5, 62.3 draws a chunk', 'one candidate a chunk']) {
+      expect(cost?.svg).toContain(text);
+    }
+    const text = reportMarkdown(report);
+    expect(text).toContain('| calm | T = 1, 1 draw a chunk | 3.00 | backbone 2.00, head 1.00 |');
+    expect(text).toContain('| calm | T = 0.5, 62.3 draws a chunk | 64.3 | backbone 2.00, head 62.3 |');
+    expect(text).toContain('| token | one candidate a chunk | 4.00 | – |');
+  });
+
   it('draws SVG with a line, a whisker and a name for each target', () => {
     const [throughput] = reportCharts(makeReport());
     expect(throughput?.svg).toMatch(/^<svg [\s\S]*<\/svg>$/);
@@ -178,23 +231,38 @@ describe('reportCharts', () => {
 });
 
 describe('findWarnings', () => {
-  const { machine, settings, rawRows } = makeReport();
+  const { machine, settings, rawRows, targets } = makeReport();
+  const fine = {
+    machine,
+    settings,
+    repetitions: settings.repetitions,
+    targets: targets.slice(0, 1),
+    rawRows,
+  };
   const calm = makeRow({ tokensPerSecond: { median: 100, least: 98, most: 103 } });
 
   it('is silent where there is nothing to say', () => {
-    expect(findWarnings(machine, settings, settings.repetitions, [calm], rawRows)).toEqual([]);
+    expect(findWarnings({ ...fine, rows: [calm] })).toEqual([]);
   });
 
-  it('names a busy machine, a busy client, a wide range and a single repetition', () => {
+  it('names a busy machine, refused fields, a busy client, a wide range and a single repetition', () => {
     const busyClient = makeRow({ clientCores: 0.95 });
-    const text = findWarnings(
-      { ...machine, loadBefore: 2 },
-      { ...settings, repetitions: 3 },
-      1,
-      [calm, busyClient],
-      [],
-    ).join('\n');
-    for (const words of ['not idle', '0.95 of a core', '1 of 2 rows', 'one repetition', '1 of 3 repetitions'])
+    const text = findWarnings({
+      machine: { ...machine, loadBefore: 2 },
+      settings: { ...settings, repetitions: 3 },
+      repetitions: 1,
+      targets,
+      rows: [calm, busyClient],
+      rawRows: [],
+    }).join('\n');
+    for (const words of [
+      'not idle',
+      'Refused top_k and min_p: token.',
+      '0.95 of a core',
+      '1 of 2 rows',
+      'one repetition',
+      '1 of 3 repetitions',
+    ])
       expect(text).toContain(words);
   });
 });

@@ -1,4 +1,5 @@
 /** What a reader must know before believing a run's figures. */
+import type { TargetResult } from '../load/run-plan.js';
 import type { Machine } from '../measure/machine.js';
 import type { RawRow, Row } from '../measure/summary.js';
 import type { RunSettings } from '../settings.js';
@@ -9,14 +10,20 @@ const busyClientCores = 0.8;
 const wideSpread = 0.1;
 const busyMachineLoad = 0.5;
 
-/** @param repetitions that were done; `settings` says how many were wanted */
-export function findWarnings(
-  machine: Machine,
-  settings: RunSettings,
-  repetitions: number,
-  rows: readonly Row[],
-  rawRows: readonly RawRow[],
-): string[] {
+/** What `findWarnings` looks at. */
+export interface WarningInput {
+  readonly machine: Machine;
+  readonly settings: RunSettings;
+  /** Those that were done; `settings` says how many were wanted. */
+  readonly repetitions: number;
+  readonly targets: readonly Pick<TargetResult, 'target' | 'samplingExtensions'>[];
+  readonly rows: readonly Row[];
+  readonly rawRows: readonly RawRow[];
+}
+
+/** Sentences, the gravest first; empty where there is nothing to say. */
+export function findWarnings(input: WarningInput): string[] {
+  const { machine, settings, repetitions, targets, rows, rawRows } = input;
   const busiest = Math.max(0, ...[...rows, ...rawRows].map(({ clientCores }) => clientCores ?? 0));
   const wide = rows.filter(
     ({ tokensPerSecond: { median, least, most } }) => most - least > wideSpread * median,
@@ -26,6 +33,15 @@ export function findWarnings(
     warnings.push(
       `The machine was not idle before the run (load average ${machine.loadBefore.toFixed(1)} on ${machine.cores} ` +
         'cores): only ratios between targets that took turns mean something.',
+    );
+  }
+  const refusing = targets.filter(
+    ({ samplingExtensions }) => samplingExtensions && samplingExtensions.top_k === undefined,
+  );
+  if (refusing.length > 0) {
+    warnings.push(
+      `Refused top_k and min_p: ${refusing.map(({ target }) => target.name).join(', ')}. If such a server has defaults ` +
+        'of its own for them, it drew from another law than the others.',
     );
   }
   if (busiest > busyClientCores) {

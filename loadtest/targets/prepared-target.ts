@@ -58,7 +58,6 @@ export async function prepareTarget(
         apiKey: target.apiKey,
         connections,
         timeoutMs: settings.timeoutMs,
-        asksContinuousUsage: true,
       },
       makeJob(first, probeTokens),
       clock,

@@ -5,6 +5,7 @@ import {
   type CompletionJob,
   callCompletion,
   requestHeaders,
+  type SamplingExtensions,
 } from '../client/completion-call.js';
 import { exchange, type HttpConnections } from '../client/exchange.js';
 import { describeRefusal } from '../client/refusal.js';
@@ -104,25 +105,32 @@ export function chooseModel(
   throw new RequestFailure('model_not_found', sentence);
 }
 
+/** vLLM and llama-server name "no limit" 0; older vLLM and SGLang take -1 alone; OpenAI refuses the fields. */
+const samplingVariants: readonly SamplingExtensions[] = [{ top_k: 0, min_p: 0 }, { top_k: -1, min_p: 0 }, {}];
+
 /**
- * Sends one short request, first with usage asked for in every event, which not every server allows.
+ * Sends one short request, with fewer extensions of OpenAI's API each time that the server refuses it.
  *
  * @returns the endpoint as it can be used
- * @throws RequestFailure as the request met it
+ * @throws RequestFailure as the plainest request met it, or the first one that was not refused
  */
 export async function tryEndpoint(
-  endpoint: CompletionEndpoint,
+  endpoint: Omit<CompletionEndpoint, 'asksContinuousUsage' | 'samplingExtensions'>,
   job: CompletionJob,
   clock: Clock,
 ): Promise<CompletionEndpoint> {
-  try {
-    await callCompletion(endpoint, job, clock.now(), clock);
-    return endpoint;
-  } catch (error) {
-    const isRefused = error instanceof RequestFailure && error.code === 'refused';
-    if (!isRefused || !endpoint.asksContinuousUsage) throw error;
-    const plain = { ...endpoint, asksContinuousUsage: false };
-    await callCompletion(plain, job, clock.now(), clock);
-    return plain;
+  const variants = [true, false].flatMap(asksContinuousUsage =>
+    samplingVariants.map(samplingExtensions => ({ ...endpoint, asksContinuousUsage, samplingExtensions })),
+  );
+  let refusal: unknown = null;
+  for (const variant of variants) {
+    try {
+      await callCompletion(variant, job, clock.now(), clock);
+      return variant;
+    } catch (error) {
+      if (!(error instanceof RequestFailure) || error.code !== 'refused') throw error;
+      refusal = error;
+    }
   }
+  throw refusal;
 }

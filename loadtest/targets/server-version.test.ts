@@ -4,8 +4,10 @@ import { expect, it } from 'vitest';
 import { HttpConnections } from '../client/exchange.js';
 import { readServerVersion } from './server-version.js';
 
-async function versionOf(status: number, body: string): Promise<string | null> {
-  const server = createServer((_, response) => response.writeHead(status).end(body));
+async function versionOf(status: number, body: string, path = '/version'): Promise<string | null> {
+  const server = createServer(({ url }, response) =>
+    url === path ? response.writeHead(status).end(body) : response.writeHead(404).end('{}'),
+  );
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   using connections = new HttpConnections();
   try {
@@ -30,6 +32,13 @@ it.each([
   [404, '{"version":"0.9.2"}', null],
 ])('status %d with %s is told as %s', async (status, body, told) => {
   expect(await versionOf(status, body)).toBe(told);
+});
+
+it.each([
+  ['{"total_slots":1,"build_info":"b7000-0123abc"}', 'llama.cpp b7000-0123abc'],
+  ['{"total_slots":1}', null],
+])('properties %s are told as %s where there is no version', async (body, told) => {
+  expect(await versionOf(200, body, '/props')).toBe(told);
 });
 
 it('is left out where nothing listens', async () => {

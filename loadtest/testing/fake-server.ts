@@ -7,6 +7,9 @@ export interface FakeRequest {
   readonly prompt: string | number[];
   readonly max_tokens: number;
   readonly seed: number;
+  readonly top_p?: number;
+  readonly top_k?: number;
+  readonly min_p?: number;
   readonly stream?: boolean;
   readonly ignore_eos?: boolean;
   readonly stream_options?: { readonly continuous_usage_stats?: boolean };
@@ -30,14 +33,18 @@ export async function startFakeServer(
     readonly models?: readonly string[] | null;
     readonly apiKey?: string;
     readonly kind?: string;
+    /** Answers to GET by path, instead of the list of models; other paths are not found. */
+    readonly routes?: Readonly<Record<string, unknown>>;
   } = {},
 ): Promise<FakeServer> {
-  const { models = ['m'], apiKey, kind } = options;
+  const { models = ['m'], apiKey, kind, routes } = options;
   const bodies: FakeRequest[] = [];
   const server = createServer((request, response) => {
     if (apiKey !== undefined && request.headers.authorization !== `Bearer ${apiKey}`) {
       sendJson(response, 401, { error: { message: 'Wrong API key.', code: 'invalid_api_key' } });
-    } else if (request.method === 'GET' && models !== null) {
+    } else if (request.method === 'GET' && routes?.[request.url ?? ''] !== undefined) {
+      sendJson(response, 200, routes[request.url ?? '']);
+    } else if (request.method === 'GET' && models !== null && !routes) {
       const meta = kind === undefined ? {} : { meta: { kind, chunk_size: chunkSize, n_vocab: 1000 } };
       sendJson(response, 200, { object: 'list', data: models.map(id => ({ id, ...meta })) });
     } else if (request.method === 'GET') {
@@ -115,3 +122,21 @@ export function beginAnswer(response: ServerResponse): void {
   startStream(response);
   sendEvent(response, { choices: [{ index: 0, text: ' Once', finish_reason: null }] });
 }
+
+/** Answers a number of requests well, and then behaves. */
+export function after(count: number, behave: Behaviour): Behaviour {
+  let served = 0;
+  return (body, response, request) => (++served <= count ? answerWell : behave)(body, response, request);
+}
+
+/** Ends the connection in the middle of an answer. */
+export const drop: Behaviour = (_, response) => {
+  beginAnswer(response);
+  response.write(': ', () => response.destroy());
+};
+
+/** Sends half an event as if it were a whole one. */
+export const malform: Behaviour = (_, response) => {
+  beginAnswer(response);
+  sendEvent(response, '{"choices":');
+};

@@ -42,6 +42,7 @@ export function makeEndpoint(baseUrl: string, changes: Partial<CompletionEndpoin
     connections: new HttpConnections(),
     timeoutMs: 30_000,
     asksContinuousUsage: true,
+    samplingExtensions: { top_k: 0, min_p: 0 },
     ...changes,
   };
 }
