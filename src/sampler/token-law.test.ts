@@ -41,7 +41,13 @@ const FAR: JointLaw = new Map(
 );
 
 const exactly = (temperature: number, trial: number) =>
-  tokenLawDecision(LIMIT, powerOf(temperature), failAtLimit(temperature, LIMIT), randomOf(trial), () => 5);
+  tokenLawDecision(
+    LIMIT,
+    powerOf(temperature),
+    failAtLimit(temperature, LIMIT, 'token'),
+    randomOf(trial),
+    () => 5,
+  );
 
 function countsOf(
   joint: JointLaw,
@@ -139,7 +145,7 @@ describe('the cost', () => {
       const decision = tokenLawDecision(
         LIMIT,
         { repeats: 2 },
-        failAtLimit(0.5, LIMIT),
+        failAtLimit(0.5, LIMIT, 'token'),
         randomOf(trial),
         () => 1,
       );
@@ -152,7 +158,7 @@ describe('the cost', () => {
 
 describe('at the limit', () => {
   test('ends with a sentence where only exactness was allowed', () => {
-    const decision = tokenLawDecision(64, powerOf(0.5), failAtLimit(0.5, 64), randomOf(1), () => 7);
+    const decision = tokenLawDecision(64, powerOf(0.5), failAtLimit(0.5, 64, 'token'), randomOf(1), () => 7);
     expect(() => driveDecision(decision, i => [1, i])).toThrow(/^`sampler` "exact" drew 64 candidates/);
   });
 
