@@ -118,7 +118,7 @@ describe('at the limit', () => {
   });
 
   test.each([0.7, 0.5, 1 / 3])(
-    'is no further from the exact law than the share of its fallbacks, T = %d',
+    'with the coin of `exact` is no further from its law than the share of its fallbacks, T = %d',
     temperature => {
       const { shares, fallbackShare } = sharesOf(6000, sourceOf(ZIPF, 23), trial =>
         chunkLawDecision(20, powerOf(temperature), chooseByCounts(temperature), randomOf(trial), () => 4),
