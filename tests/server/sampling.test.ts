@@ -1,4 +1,6 @@
 /** The sampler's fields over a socket, on packages that really draw. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openModels } from '../../src/cli/open-models.js';
 import { wilsonInterval } from '../../src/sampler/chunk-statistics.js';
@@ -8,9 +10,15 @@ import { startServer, type TestServer } from './start-server.js';
 const packages = new GoldenPackages();
 let opened: ReturnType<typeof openModels>;
 let server: TestServer;
+let vocabSize: number;
 beforeAll(async () => {
+  const directory = packages.convert('energy-k4', 'fp32');
+  ({ vocab_size: vocabSize } = JSON.parse(readFileSync(join(directory, 'manifest.json'), 'utf8')));
+  const tokenwise = packages.copy(directory, 'tokenwise');
+  writeFileSync(join(tokenwise, 'generation_config.json'), '{"temperature_law":"token"}');
   const choices = [
-    { model: packages.convert('energy-k4', 'fp32'), servedName: 'calm' },
+    { model: directory, servedName: 'calm' },
+    { model: tokenwise, servedName: 'tokenwise' },
     { model: packages.convert('llama-tied-gqa', 'fp32'), servedName: 'token' },
   ] as const;
   opened = openModels(choices, { device: 'cpu', threads: 1, maxNumSeqs: 4, exactDrawLimit: 333 });
@@ -42,7 +50,7 @@ interface Answer {
     readonly fallbacks: number;
   };
   readonly usage: { readonly prompt_tokens: number; readonly completion_tokens: number };
-  readonly error?: { readonly message: string; readonly param: string };
+  readonly error?: { readonly message: string; readonly param: string; readonly code: string };
 }
 
 async function ask(body: object): Promise<{ status: number; answer: Answer }> {
@@ -124,6 +132,61 @@ describe('token controls of a CALM', () => {
   it('are checked as those of a token model are', async () => {
     const { status, answer } = await ask({ logit_bias: { 100000: -100 } });
     expect([status, answer.error?.param]).toEqual([400, 'logit_bias']);
+  });
+});
+
+describe('a ban', () => {
+  const banAllBut = (kept: readonly number[]) =>
+    Object.fromEntries(
+      Array.from({ length: vocabSize }, (_, id) => id)
+        .filter(id => !kept.includes(id))
+        .map(id => [id, -100]),
+    );
+
+  it('of every token is refused before anything is drawn', async () => {
+    const { status, answer } = await ask({ logit_bias: banAllBut([]) });
+    expect([status, answer.error]).toEqual([
+      400,
+      expect.objectContaining({
+        param: 'logit_bias',
+        message: expect.stringMatching(/^`logit_bias` must leave a token/),
+      }),
+    ]);
+  });
+
+  it.each(['auto', 'exact', 'pool'])(
+    'of all that the model writes ends %s with a sentence',
+    async sampler => {
+      const body = { temperature: 0.5, sampler, logit_bias: banAllBut([RARE]) };
+      const { status, answer } = await ask(body);
+      expect([status, answer.error]).toEqual([
+        400,
+        expect.objectContaining({
+          code: 'sampler_limit',
+          param: 'logit_bias',
+          message: expect.stringMatching(/^None of 333 candidates for one chunk is allowed: `logit_bias`/),
+        }),
+      ]);
+      expect((await ask({})).status).toBe(200);
+    },
+  );
+});
+
+describe('fallbacks', () => {
+  const inMetrics = async () => {
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    return Number(/^calm:fallbacks_total\{model_name="calm",engine="0"\} (\d+)$/m.exec(metrics)?.[1]);
+  };
+
+  it('are told in the timings and add up in the metrics', async () => {
+    const before = await inMetrics();
+    const { answer } = await ask({ temperature: 0.5, num_candidates: 2, chunk_statistics: true });
+    const told = answer.choices[0]!.chunk_statistics!.filter(({ fallback }) => fallback).length;
+    expect(told).toBeGreaterThan(0);
+    expect(answer.timings.fallbacks).toBe(told);
+    expect((await inMetrics()) - before).toBe(told);
+    await ask({ temperature: 1 });
+    expect((await inMetrics()) - before).toBe(told);
   });
 });
 
@@ -238,6 +301,18 @@ describe('sampler and temperature_law', () => {
       expect(again.choices[0]!.token_ids).toEqual(answer.choices[0]!.token_ids);
     }
     expect(texts.size).toBe(3);
+  });
+
+  it("the law is the package's own where a request names none", async () => {
+    const answerOf = async (body: object) => {
+      const { choices, timings } = (await ask({ temperature: 0.5, ...body })).answer;
+      return [choices[0]!.token_ids, timings.draws];
+    };
+    const [byChunk, byToken] = [{ temperature_law: 'chunk' }, { temperature_law: 'token' }];
+    expect(await answerOf({ model: 'tokenwise' })).toEqual(await answerOf(byToken));
+    expect(await answerOf({ model: 'tokenwise', ...byChunk })).toEqual(await answerOf(byChunk));
+    expect(await answerOf({})).toEqual(await answerOf(byChunk));
+    expect(await answerOf(byToken)).not.toEqual(await answerOf(byChunk));
   });
 
   it('exact ends a request that cannot be decided with a sentence, and the server goes on', async () => {
