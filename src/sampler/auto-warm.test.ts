@@ -112,6 +112,15 @@ describe('the draws of a chunk', () => {
     },
   );
 
+  test('are up to 1.5 times those of T = 1/2 where that is cheap and rare first tokens are followed by rare ones', () => {
+    const half = (rest: readonly number[]) => [0.5, ...rest.map(p => p / 2)];
+    const joint = pairs(half(zipf(500, 0.6)), half(zipf(50, 0.6)));
+    const drawsAt = (temperature: number) => run(joint, { temperature, temperatureLaw: 'token' }, 1000).draws;
+    const atHalf = drawsAt(0.5);
+    expect(atHalf).toBeLessThan(30);
+    for (const temperature of [0.7, 0.9]) expect(drawsAt(temperature) / atHalf).toBeLessThan(1.5);
+  });
+
   test.each([{}, { controls: { frequencyPenalty: 0.1 } }])(
     'are half of the candidates at most under the token law: %o',
     controls => {
