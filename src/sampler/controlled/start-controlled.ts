@@ -1,4 +1,8 @@
-/** Which controlled decision serves a request, and whether it needs one. */
+/**
+ * Which controlled decision serves a request, and whether it needs one. Cost: tries where they have the law
+ * (controlled-tries.ts), up to `numCandidates` under `auto` and the exact sampler's limit under `exact`; else a pool of
+ * `numCandidates`. Given tokens of probability p make each candidate that counts cost 1/p, up to 4,096 in all.
+ */
 import { autoDrawLimit } from '../auto-limit.js';
 import type { ChunkDecision, DecisionContext } from '../decision.js';
 import { limitReached } from '../on-limit.js';
