@@ -1,75 +1,14 @@
 /** The sampler's fields over a socket, on packages that really draw. */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openModels } from '../../src/cli/open-models.js';
 import { wilsonInterval } from '../../src/sampler/chunk-statistics.js';
-import { GoldenPackages } from '../golden-package.js';
-import { startServer, type TestServer } from './start-server.js';
+import { type GoldenServer, RARE, startGoldenServer } from './start-golden-server.js';
 
-const packages = new GoldenPackages();
-let opened: ReturnType<typeof openModels>;
-let server: TestServer;
-let vocabSize: number;
+let server: GoldenServer;
 beforeAll(async () => {
-  const directory = packages.convert('energy-k4', 'fp32');
-  ({ vocab_size: vocabSize } = JSON.parse(readFileSync(join(directory, 'manifest.json'), 'utf8')));
-  const tokenwise = packages.copy(directory, 'tokenwise');
-  writeFileSync(join(tokenwise, 'generation_config.json'), '{"temperature_law":"token"}');
-  const choices = [
-    { model: directory, servedName: 'calm' },
-    { model: tokenwise, servedName: 'tokenwise' },
-    { model: packages.convert('llama-tied-gqa', 'fp32'), servedName: 'token' },
-  ] as const;
-  opened = openModels(choices, { device: 'cpu', threads: 1, maxNumSeqs: 4, exactDrawLimit: 333 });
-  server = await startServer(opened.models);
+  server = await startGoldenServer();
 });
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await opened[Symbol.asyncDispose]();
-  packages.remove();
-});
-
-/** An id that no candidate after this prompt begins with. */
-const RARE = 4;
-
-interface TokenCount {
-  readonly count: number;
-  readonly of: number;
-  readonly probability: number | null;
-  readonly interval: [number, number];
-}
-interface Answer {
-  readonly choices: readonly {
-    readonly token_ids: readonly number[];
-    readonly chunk_statistics?: readonly { draws: number; fallback: boolean; tokens: TokenCount[] }[];
-  }[];
-  readonly timings: {
-    readonly draws: number;
-    readonly decoded_positions: number;
-    readonly fallbacks: number;
-  };
-  readonly usage: { readonly prompt_tokens: number; readonly completion_tokens: number };
-  readonly error?: { readonly message: string; readonly param: string; readonly code: string };
-}
-
-async function ask(body: object): Promise<{ status: number; answer: Answer }> {
-  const response = await fetch(`${server.url}/v1/completions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      model: 'calm',
-      prompt: [5, 6, 7, 8],
-      max_tokens: 12,
-      seed: 3,
-      ignore_eos: true,
-      return_token_ids: true,
-      num_candidates: 40,
-      ...body,
-    }),
-  });
-  return { status: response.status, answer: (await response.json()) as Answer };
-}
+afterAll(() => server[Symbol.asyncDispose]());
+const ask: GoldenServer['ask'] = body => server.ask(body);
 
 describe('chunk_statistics', () => {
   it('counts each chosen token on candidates of their own, and changes no text', async () => {
@@ -101,75 +40,6 @@ describe('chunk_statistics', () => {
     });
     expect((await ask({ model: 'token', chunk_statistics: false })).status).toBe(200);
   });
-});
-
-describe('token controls of a CALM', () => {
-  it('reach the sampler: what is banned does not come, and none is ignored', async () => {
-    const plain = (await ask({})).answer.choices[0]!.token_ids;
-    const logit_bias = Object.fromEntries(plain.map(token => [token, -100]));
-    const { status, answer } = await ask({ logit_bias });
-    expect(status).toBe(200);
-    const tokens = answer.choices[0]!.token_ids;
-    expect(tokens).toHaveLength(12);
-    expect(tokens.filter(token => plain.includes(token))).toEqual([]);
-    const all = {
-      top_p: 0.9,
-      top_k: 40,
-      min_p: 0.01,
-      presence_penalty: 0.5,
-      frequency_penalty: 0.5,
-      repetition_penalty: 1.2,
-      min_tokens: 3,
-    };
-    const response = await fetch(`${server.url}/v1/completions`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ model: 'calm', prompt: [5, 6], max_tokens: 4, num_candidates: 20, ...all }),
-    });
-    expect([response.status, response.headers.get('x-calm-ignored-params')]).toEqual([200, null]);
-  });
-
-  it('are checked as those of a token model are', async () => {
-    const { status, answer } = await ask({ logit_bias: { 100000: -100 } });
-    expect([status, answer.error?.param]).toEqual([400, 'logit_bias']);
-  });
-});
-
-describe('a ban', () => {
-  const banAllBut = (kept: readonly number[]) =>
-    Object.fromEntries(
-      Array.from({ length: vocabSize }, (_, id) => id)
-        .filter(id => !kept.includes(id))
-        .map(id => [id, -100]),
-    );
-
-  it('of every token is refused before anything is drawn', async () => {
-    const { status, answer } = await ask({ logit_bias: banAllBut([]) });
-    expect([status, answer.error]).toEqual([
-      400,
-      expect.objectContaining({
-        param: 'logit_bias',
-        message: expect.stringMatching(/^`logit_bias` must leave a token/),
-      }),
-    ]);
-  });
-
-  it.each(['auto', 'exact', 'pool'])(
-    'of all that the model writes ends %s with a sentence',
-    async sampler => {
-      const body = { temperature: 0.5, sampler, logit_bias: banAllBut([RARE]) };
-      const { status, answer } = await ask(body);
-      expect([status, answer.error]).toEqual([
-        400,
-        expect.objectContaining({
-          code: 'sampler_limit',
-          param: 'logit_bias',
-          message: expect.stringMatching(/^None of 333 candidates for one chunk is allowed: `logit_bias`/),
-        }),
-      ]);
-      expect((await ask({})).status).toBe(200);
-    },
-  );
 });
 
 describe('fallbacks', () => {
