@@ -2,9 +2,10 @@
  * How many candidates a step may draw, and who gets them: rows whose decision is open must neither hold up those that
  * are done nor wait for each other.
  *
- * Bounds. Rows that are done wait for one decode and `total` candidates at most. A row that is open gets at least
- * floor(total / open rows) candidates a step, as long as it wants them, and `total` is at least the number of open
- * rows: so a decision that needs d candidates is made within ceil(d / floor(total / rows)) steps, whatever the others ask for.
+ * Bounds. Rows that are done wait for one decode and `total` parts at most; a part is a candidate, or one token of a
+ * candidate where those are decoded token by token. A row that is open gets at least floor(total / open rows) parts a
+ * step, as long as it wants them, and `total` is at least the number of open rows: so a decision that takes d parts is
+ * made within ceil(d / floor(total / rows)) steps, whatever the others ask for.
  */
 
 /** Shares of one step's candidates. */

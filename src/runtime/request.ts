@@ -51,7 +51,7 @@ export interface ChunkEvent {
   readonly draws: number;
   /** Tokens of those candidates that were decoded. */
   readonly decodedPositions: number;
-  /** True where the sampler fell back to a weaker law than the one asked for. */
+  /** True where counts of candidates decided, because draws did not reach the sampler's law. */
   readonly fallback: boolean;
   /** How fresh candidates agree with each token of the chunk, before it was cut; where the request asks for it. */
   readonly statistics?: readonly TokenStatistics[];

@@ -17,7 +17,7 @@ export interface ChunkChoice {
   readonly drawsNeeded?: number;
   /** Tokens of candidates that were decoded for it: all of each, unless it looked at parts. */
   readonly decodedPositions?: number;
-  /** True where the wanted law could not be reached with the allowed draws and a weaker one decided. */
+  /** True where the allowed draws did not reach the sampler's law (docs/sampling.md), and counts of candidates decided. */
   readonly fallback: boolean;
   /** For each token, where the settings ask for them. Their candidates are not counted among `draws`. */
   readonly statistics?: readonly TokenStatistics[];

@@ -13,7 +13,7 @@ const LIMIT = 1_000_000;
 
 const keyed = (law: readonly number[]) => new Map(law.map((p, i) => [String(i), p] as const));
 const exactly = (temperature: number, trial: number, power = powerOf(temperature), round = 5) =>
-  chunkLawDecision(LIMIT, power, failAtLimit(temperature, LIMIT), randomOf(trial), () => round);
+  chunkLawDecision(LIMIT, power, failAtLimit(temperature, LIMIT, 'chunk'), randomOf(trial), () => round);
 
 function fit(law: readonly number[], temperature: number, decide: (trial: number) => ChunkDecision): number {
   const draw = sourceOf(law, 21);
@@ -91,7 +91,13 @@ function expectedDraws(law: readonly number[], temperature: number): number {
 describe('at the limit', () => {
   test('ends with a sentence where only exactness was allowed', () => {
     const distinct = (i: number): Chunk => [i];
-    const decision = chunkLawDecision(100, powerOf(0.5), failAtLimit(0.5, 100), randomOf(1), () => 7);
+    const decision = chunkLawDecision(
+      100,
+      powerOf(0.5),
+      failAtLimit(0.5, 100, 'chunk'),
+      randomOf(1),
+      () => 7,
+    );
     expect(() => driveDecision(decision, distinct)).toThrow(
       /^`sampler` "exact" drew 100 candidates for one chunk at temperature 0.5 without a decision/,
     );
@@ -112,7 +118,7 @@ describe('at the limit', () => {
   });
 
   test.each([0.7, 0.5, 1 / 3])(
-    'is no further from the exact law than the share of its fallbacks, T = %d',
+    'with the coin of `exact` is no further from its law than the share of its fallbacks, T = %d',
     temperature => {
       const { shares, fallbackShare } = sharesOf(6000, sourceOf(ZIPF, 23), trial =>
         chunkLawDecision(20, powerOf(temperature), chooseByCounts(temperature), randomOf(trial), () => 4),

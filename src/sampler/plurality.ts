@@ -1,6 +1,8 @@
 /**
- * T = 0: what appears most often among N candidates; among equals, the one seen first. Under the chunk law that is
- * a chunk, under the token law a token for each position, among the candidates that begin with those before it.
+ * T = 0. Law: what appears most often among N candidates; among equals, the one seen first. Under the chunk law that is
+ * a chunk, under the token law a token for each position, among the candidates that begin with those before it. As N
+ * grows that is the likeliest outcome; at N it is the paper's pool of N (CALM, arXiv 2510.27688, Algorithm 2) in the limit of
+ * T = 0, where only the largest count has a weight.
  *
  * Stops as soon as no other can overtake the leader with the candidates that are left (exact: the answer is that of
  * the whole pool). Cost: N/2 candidates where all agree, N where the two best stay close.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Coin, exponentOf, mendoCoin, shortCoin, shortCoinPasses } from './power.js';
+import { type Coin, exponentOf, mendoCoin, shortCoin, shortCoinDraws, shortCoinPasses } from './power.js';
 import { RandomStream } from './uniform.js';
 
 const random = new RandomStream({ seed: 4, choice: 0, step: 0 });
@@ -73,14 +73,17 @@ describe('the short coin', () => {
     { p: 0.05, a: 0.4286 },
     { p: 0.4, a: 0.4286 },
     { p: 0.02, a: 0.8 },
-  ])("passes as often as stated, and as Mendo's nearly, within 16 draws: p = $p, a = $a", ({ p, a }) => {
+  ])('passes as often as stated, after as many draws, 16 at most: p = $p, a = $a', ({ p, a }) => {
     const coin = shortCoin(a);
     const trials = 20_000;
     const results = Array.from({ length: trials }, () => toss(coin, p));
     const share = results.filter(({ success }) => success).length / trials;
     const wanted = shortCoinPasses(a, p);
-    // Four standard errors: a right coin fails with probability 6e-5.
+    // Four standard errors: a right coin fails one of these two with probability 6e-5 each.
     expect(Math.abs(share - wanted)).toBeLessThan(4 * Math.sqrt((wanted * (1 - wanted)) / trials));
+    const mean = results.reduce((sum, { draws }) => sum + draws, 0) / trials;
+    const variance = results.reduce((sum, { draws }) => sum + (draws - mean) ** 2, 0) / trials;
+    expect(Math.abs(mean - shortCoinDraws(a, p))).toBeLessThan(4 * Math.sqrt(variance / trials));
     expect(Math.max(...results.map(({ draws }) => draws))).toBeLessThanOrEqual(16);
   });
 
@@ -98,5 +101,25 @@ describe('the short coin', () => {
       expect(shortCoinPasses(0.4, p)).toBeGreaterThanOrEqual(p);
     }
     expect(shortCoinPasses(0.4, 1)).toBeCloseTo(1, 12);
+  });
+
+  test('costs at most 1.3 times the draws of T = 1/2 on laws of some likely outcomes among rare ones', () => {
+    const grid = Array.from({ length: 51 }, (_, i) => 10 ** (-i / 10));
+    let dearest = 0;
+    for (let temperature = 0.51; temperature < 0.995; temperature += 0.01) {
+      const a = 1 / temperature - 1;
+      const levels = grid.map(p => ({ p, draws: 1 + shortCoinDraws(a, p), passes: shortCoinPasses(a, p) }));
+      for (const likely of levels) {
+        for (let count = 1; count <= Math.min(20, 1 / likely.p); count += 1) {
+          const mass = count * likely.p;
+          for (const rare of levels.filter(({ p }) => p <= Math.min(likely.p, 1 - mass))) {
+            const mean = (of: 'p' | 'draws' | 'passes') => mass * likely[of] + (1 - mass) * rare[of];
+            dearest = Math.max(dearest, mean('draws') / mean('passes') / (2 / mean('p')));
+          }
+        }
+      }
+    }
+    expect(dearest).toBeGreaterThan(1.2);
+    expect(dearest).toBeLessThan(1.305);
   });
 });

@@ -89,13 +89,32 @@ export function shortCoin(fraction: number): Coin {
 
 /** The probability that an outcome of probability p passes the short coin at 1/T = 1 + fraction: its f(p). */
 export function shortCoinPasses(fraction: number, p: number): number {
-  const { outright, goOn } = shortCoin(fraction);
-  let survival = 1;
+  const { outright, survivals } = shortWaits(fraction);
   let passes = outright;
   for (let i = 1; i <= LONGEST_SHORT_WAIT; i += 1) {
-    const next = Math.max(outright, survival * goOn(i));
-    passes += (survival - next) * (1 - (1 - p) ** i);
-    survival = next;
+    passes += (survivals[i - 1]! - survivals[i]!) * (1 - (1 - p) ** i);
   }
   return passes;
+}
+
+/** The draws that the short coin takes in the mean for an outcome of probability p at 1/T = 1 + fraction. */
+export function shortCoinDraws(fraction: number, p: number): number {
+  const { outright, survivals } = shortWaits(fraction);
+  let draws = 0;
+  for (let i = 1; i <= LONGEST_SHORT_WAIT; i += 1) {
+    draws += (survivals[i - 1]! - outright) * (1 - p) ** (i - 1);
+  }
+  return draws;
+}
+
+/** Probability that a short coin's uniform number ends no wait up to i misses, at index i; `outright` at the last. */
+function shortWaits(fraction: number): { readonly outright: number; readonly survivals: readonly number[] } {
+  const { outright, goOn } = shortCoin(fraction);
+  const survivals = [1];
+  let survival = 1;
+  for (let i = 1; i <= LONGEST_SHORT_WAIT; i += 1) {
+    survival *= goOn(i);
+    survivals.push(Math.max(outright, survival));
+  }
+  return { outright, survivals };
 }

@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { poolLaw } from '../../tests/reference/algorithm-2.js';
 import { chiSquareProbability, tally } from '../../tests/reference/chi-square.js';
-import { driveDecision, sourceOf } from '../../tests/reference/drive-decision.js';
+import { driveDecision } from '../../tests/reference/drive-decision.js';
 import type { Chunk } from './decision.js';
 import { poolWeights } from './pool-weights.js';
-import { shortCoinPasses } from './power.js';
 import type { SamplingSettings, TemperatureLaw } from './settings.js';
 import { startDecision } from './start-decision.js';
 
@@ -159,48 +158,4 @@ test('a power that overflows a count alone is still a choice', () => {
   );
   expect(choice.chunk).toEqual([1]);
   expect(poolLaw(pool.slice(0, 9), 2)).toEqual(new Map([['1', 1]]));
-});
-
-describe('auto between T = 1/2 and 1', () => {
-  const ZIPF = (() => {
-    const weights = Array.from({ length: 300 }, (_, i) => (i + 1) ** -1.1);
-    const total = weights.reduce((a, b) => a + b);
-    return weights.map(weight => weight / total);
-  })();
-  const run = (temperature: number, more: Partial<SamplingSettings> = {}, trials = 4000) => {
-    const draw = sourceOf(ZIPF, 41);
-    let draws = 0;
-    let fallbacks = 0;
-    const counts = tally(trials, seed => {
-      const settings = settingsOf(temperature, seed, { numCandidates: 2000, ...more });
-      const choice = driveDecision(startDecision(settings, 0), draw);
-      draws += choice.draws;
-      if (choice.fallback) fallbacks += 1;
-      return choice.chunk.join();
-    });
-    return { counts, draws: draws / trials, fallbacks };
-  };
-
-  test.each([0.9, 0.7])('has the law P f(P) / Z of the short coin, T = %d', temperature => {
-    const { counts, fallbacks } = run(temperature);
-    const weights = ZIPF.map(p => p * shortCoinPasses(1 / temperature - 1, p));
-    const total = weights.reduce((a, b) => a + b);
-    const law = new Map(weights.map((weight, i) => [String(i), weight / total] as const));
-    expect(fallbacks).toBe(0);
-    expect(chiSquareProbability(counts, law)).toBeGreaterThan(FALSE_ALARM);
-    // Seen to fail: the plain draw.
-    const plain = new Map(ZIPF.map((p, i) => [String(i), p] as const));
-    expect(chiSquareProbability(counts, plain)).toBeLessThan(FALSE_ALARM);
-  });
-
-  test('costs less than T = 1/2, and the less the warmer', () => {
-    const costs = [0.5, 0.6, 0.7, 0.8, 0.9].map(temperature => run(temperature, {}, 500).draws);
-    expect(costs.toSorted((a, b) => b - a)).toEqual(costs);
-  });
-
-  test('takes half of the candidates at most under the token law', () => {
-    const settings = settingsOf(0.6, 1, { numCandidates: 41, temperatureLaw: 'token' });
-    const choice = driveDecision(startDecision(settings, 0), i => [i, i]);
-    expect(choice).toMatchObject({ draws: 21, fallback: true });
-  });
 });

@@ -1,4 +1,5 @@
 /** Which algorithm decides at which settings. docs/sampling.md has the table. */
+import { autoDrawLimit } from './auto-limit.js';
 import { withStatistics } from './chunk-statistics.js';
 import { isControlled, startControlledDecision } from './controlled/start-controlled.js';
 import type { ChunkDecision, DecisionContext } from './decision.js';
@@ -23,7 +24,7 @@ export const DEFAULT_EXACT_DRAW_LIMIT = 65_536;
  * seed and the choice it keys every random number, so the same call makes the same decision.
  *
  * Between T = 1/2 and 1 `auto` throws the short coin (power.ts), and under the token law takes half of the candidates
- * at most: what the second half goes to is the rest of chunks that began with a rare token.
+ * at most (auto-limit.ts).
  *
  * A decision of the exact sampler throws `sampler_limit` once it has drawn `exactDrawLimit` candidates.
  */
@@ -65,9 +66,9 @@ function chooseDecision(
   const power = powerOf(exponent, sampler);
   const rounds = repeats > 2 && fraction === 0 ? roundsByAgreement(repeats, outlook) : growingRounds(outlook);
   if (sampler === 'exact') {
-    const onLimit = failAtLimit(temperature, exactDrawLimit);
+    const onLimit = failAtLimit(temperature, exactDrawLimit, law);
     return decide(exactDrawLimit, power, onLimit, random, rounds, partialSize);
   }
-  const limit = repeats === 1 && law === 'token' ? Math.ceil(numCandidates / 2) : numCandidates;
+  const limit = autoDrawLimit(numCandidates, temperature, law === 'token');
   return decide(limit, power, chooseByCounts(temperature), random, rounds, partialSize);
 }

@@ -13,7 +13,7 @@ import { CandidateDraws } from './candidate-draws.js';
 import type { ChunkDecision } from './decision.js';
 import { chooseByExactPower } from './exact-power.js';
 import { chooseByCounts, failAtLimit } from './on-limit.js';
-import type { Power } from './power.js';
+import { mendoCoin, type Power } from './power.js';
 import { tokenLawDecision } from './token-law.js';
 import type { RandomStream } from './uniform.js';
 
@@ -40,8 +40,9 @@ const FAR: JointLaw = new Map(
   ),
 );
 
-const exactly = (temperature: number, trial: number) =>
-  tokenLawDecision(LIMIT, powerOf(temperature), failAtLimit(temperature, LIMIT), randomOf(trial), () => 5);
+const tokenwise = (power: Power, temperature: number, trial: number) =>
+  tokenLawDecision(LIMIT, power, failAtLimit(temperature, LIMIT, 'token'), randomOf(trial), () => 5);
+const exactly = (temperature: number, trial: number) => tokenwise(powerOf(temperature), temperature, trial);
 
 function countsOf(
   joint: JointLaw,
@@ -69,6 +70,33 @@ describe('the law', () => {
     const counts = countsOf(SCATTERED, trial => exactly(temperature, trial));
     expect(chiSquareProbability(counts, chunkLaw(SCATTERED, temperature))).toBeLessThan(FALSE_ALARM);
   });
+
+  test.each([
+    { temperature: 0.7, repeats: 1 },
+    { temperature: 0.4, repeats: 2 },
+  ])(
+    'is not kept by floor(1/T) agreements without the coin: T = $temperature',
+    ({ temperature, repeats }) => {
+      const counts = countsOf(SCATTERED, trial => tokenwise({ repeats }, temperature, trial));
+      expect(chiSquareProbability(counts, tokenLaw(SCATTERED, temperature))).toBeLessThan(FALSE_ALARM);
+    },
+  );
+
+  test.each([{ biased: 0.6 }, { biased: 0.3 }])(
+    'is not kept by a biased coin: $biased for the fraction 0.43 of T = 0.7, which the right one passes',
+    ({ biased }) => {
+      const law = tokenLaw(SCATTERED, 0.7);
+      const fit = (fraction: number) => {
+        const power = { repeats: 1, coin: mendoCoin(fraction) };
+        return chiSquareProbability(
+          countsOf(SCATTERED, trial => tokenwise(power, 0.7, trial), 16_000),
+          law,
+        );
+      };
+      expect(fit(biased)).toBeLessThan(FALSE_ALARM);
+      expect(fit(1 / 0.7 - 1)).toBeGreaterThan(FALSE_ALARM);
+    },
+  );
 
   test('is not kept where a decision looks at later tokens to know when to stop', () => {
     const counts = countsOf(SCATTERED, trial => impatient(powerOf(0.5), randomOf(trial)));
@@ -139,7 +167,7 @@ describe('the cost', () => {
       const decision = tokenLawDecision(
         LIMIT,
         { repeats: 2 },
-        failAtLimit(0.5, LIMIT),
+        failAtLimit(0.5, LIMIT, 'token'),
         randomOf(trial),
         () => 1,
       );
@@ -152,12 +180,12 @@ describe('the cost', () => {
 
 describe('at the limit', () => {
   test('ends with a sentence where only exactness was allowed', () => {
-    const decision = tokenLawDecision(64, powerOf(0.5), failAtLimit(0.5, 64), randomOf(1), () => 7);
+    const decision = tokenLawDecision(64, powerOf(0.5), failAtLimit(0.5, 64, 'token'), randomOf(1), () => 7);
     expect(() => driveDecision(decision, i => [1, i])).toThrow(/^`sampler` "exact" drew 64 candidates/);
   });
 
   test.each([0.7, 0.5])(
-    'is no further from the exact law than the share of its fallbacks, T = %d',
+    'with the coin of `exact` is no further from its law than the share of its fallbacks, T = %d',
     temperature => {
       const { shares, fallbackShare } = sharesOf(6000, chunksOf(SCATTERED, 35), trial =>
         tokenLawDecision(12, powerOf(temperature), chooseByCounts(temperature), randomOf(trial), () => 4),

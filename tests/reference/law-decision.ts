@@ -8,7 +8,7 @@ import { driveDecision } from './drive-decision.js';
 /** Chance that a right sampler fails a test of a law; seeds are fixed, so it fails always or never. */
 export const FALSE_ALARM = 1e-4;
 
-/** The power 1/T, with Mendo's coin for its fraction. */
+/** The power 1/T, with Mendo's coin for its fraction: that of `exact` at any T, and of `auto` below 1/2. */
 export function powerOf(temperature: number): Power {
   const { repeats, fraction } = exponentOf(temperature)!;
   return fraction === 0 ? { repeats } : { repeats, coin: mendoCoin(fraction) };

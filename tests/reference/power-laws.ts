@@ -1,5 +1,6 @@
-/** The two temperature laws on a source whose probabilities are known, by the textbook. */
+/** The temperature laws on a source whose probabilities are known, by their definitions. */
 import type { Chunk } from '../../src/sampler/decision.js';
+import { shortCoinPasses } from '../../src/sampler/power.js';
 import { sourceOf } from './drive-decision.js';
 
 /** Probability of each chunk, keyed by its tokens joined with commas. */
@@ -13,6 +14,20 @@ export function chunkLaw(joint: JointLaw, temperature: number): Map<string, numb
 /** The product over positions of P(token | tokens before it)^(1/T) / Z. */
 export function tokenLaw(joint: JointLaw, temperature: number): Map<string, number> {
   return reweighted(joint, conditional => chunkLaw(conditional, temperature));
+}
+
+/**
+ * The law of `auto` between T = 1/2 and 1: P f(P) / Z over chunks, f(p) the probability that p passes the short coin.
+ */
+export function shortCoinChunkLaw(joint: JointLaw, temperature: number): Map<string, number> {
+  return normalized(
+    new Map([...joint].map(([key, p]) => [key, p * shortCoinPasses(1 / temperature - 1, p)] as const)),
+  );
+}
+
+/** The same position by position. */
+export function shortCoinTokenLaw(joint: JointLaw, temperature: number): Map<string, number> {
+  return reweighted(joint, conditional => shortCoinChunkLaw(conditional, temperature));
 }
 
 /** Some change of every conditional law of the next token. */

@@ -1,67 +1,14 @@
 /** The sampler's fields over a socket, on packages that really draw. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openModels } from '../../src/cli/open-models.js';
 import { wilsonInterval } from '../../src/sampler/chunk-statistics.js';
-import { GoldenPackages } from '../golden-package.js';
-import { startServer, type TestServer } from './start-server.js';
+import { type GoldenServer, RARE, startGoldenServer } from './start-golden-server.js';
 
-const packages = new GoldenPackages();
-let opened: ReturnType<typeof openModels>;
-let server: TestServer;
+let server: GoldenServer;
 beforeAll(async () => {
-  const choices = [
-    { model: packages.convert('energy-k4', 'fp32'), servedName: 'calm' },
-    { model: packages.convert('llama-tied-gqa', 'fp32'), servedName: 'token' },
-  ] as const;
-  opened = openModels(choices, { device: 'cpu', threads: 1, maxNumSeqs: 4, exactDrawLimit: 333 });
-  server = await startServer(opened.models);
+  server = await startGoldenServer();
 });
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await opened[Symbol.asyncDispose]();
-  packages.remove();
-});
-
-/** An id that no candidate after this prompt begins with. */
-const RARE = 4;
-
-interface TokenCount {
-  readonly count: number;
-  readonly of: number;
-  readonly probability: number | null;
-  readonly interval: [number, number];
-}
-interface Answer {
-  readonly choices: readonly {
-    readonly token_ids: readonly number[];
-    readonly chunk_statistics?: readonly { draws: number; fallback: boolean; tokens: TokenCount[] }[];
-  }[];
-  readonly timings: {
-    readonly draws: number;
-    readonly decoded_positions: number;
-    readonly fallbacks: number;
-  };
-  readonly usage: { readonly prompt_tokens: number; readonly completion_tokens: number };
-  readonly error?: { readonly message: string; readonly param: string };
-}
-
-async function ask(body: object): Promise<{ status: number; answer: Answer }> {
-  const response = await fetch(`${server.url}/v1/completions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      model: 'calm',
-      prompt: [5, 6, 7, 8],
-      max_tokens: 12,
-      seed: 3,
-      ignore_eos: true,
-      return_token_ids: true,
-      num_candidates: 40,
-      ...body,
-    }),
-  });
-  return { status: response.status, answer: (await response.json()) as Answer };
-}
+afterAll(() => server[Symbol.asyncDispose]());
+const ask: GoldenServer['ask'] = body => server.ask(body);
 
 describe('chunk_statistics', () => {
   it('counts each chosen token on candidates of their own, and changes no text', async () => {
@@ -95,35 +42,21 @@ describe('chunk_statistics', () => {
   });
 });
 
-describe('token controls of a CALM', () => {
-  it('reach the sampler: what is banned does not come, and none is ignored', async () => {
-    const plain = (await ask({})).answer.choices[0]!.token_ids;
-    const logit_bias = Object.fromEntries(plain.map(token => [token, -100]));
-    const { status, answer } = await ask({ logit_bias });
-    expect(status).toBe(200);
-    const tokens = answer.choices[0]!.token_ids;
-    expect(tokens).toHaveLength(12);
-    expect(tokens.filter(token => plain.includes(token))).toEqual([]);
-    const all = {
-      top_p: 0.9,
-      top_k: 40,
-      min_p: 0.01,
-      presence_penalty: 0.5,
-      frequency_penalty: 0.5,
-      repetition_penalty: 1.2,
-      min_tokens: 3,
-    };
-    const response = await fetch(`${server.url}/v1/completions`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ model: 'calm', prompt: [5, 6], max_tokens: 4, num_candidates: 20, ...all }),
-    });
-    expect([response.status, response.headers.get('x-calm-ignored-params')]).toEqual([200, null]);
-  });
+describe('fallbacks', () => {
+  const inMetrics = async () => {
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    return Number(/^calm:fallbacks_total\{model_name="calm",engine="0"\} (\d+)$/m.exec(metrics)?.[1]);
+  };
 
-  it('are checked as those of a token model are', async () => {
-    const { status, answer } = await ask({ logit_bias: { 100000: -100 } });
-    expect([status, answer.error?.param]).toEqual([400, 'logit_bias']);
+  it('are told in the timings and add up in the metrics', async () => {
+    const before = await inMetrics();
+    const { answer } = await ask({ temperature: 0.5, num_candidates: 2, chunk_statistics: true });
+    const told = answer.choices[0]!.chunk_statistics!.filter(({ fallback }) => fallback).length;
+    expect(told).toBeGreaterThan(0);
+    expect(answer.timings.fallbacks).toBe(told);
+    expect((await inMetrics()) - before).toBe(told);
+    await ask({ temperature: 1 });
+    expect((await inMetrics()) - before).toBe(told);
   });
 });
 
@@ -238,6 +171,18 @@ describe('sampler and temperature_law', () => {
       expect(again.choices[0]!.token_ids).toEqual(answer.choices[0]!.token_ids);
     }
     expect(texts.size).toBe(3);
+  });
+
+  it("the law is the package's own where a request names none", async () => {
+    const answerOf = async (body: object) => {
+      const { choices, timings } = (await ask({ temperature: 0.5, ...body })).answer;
+      return [choices[0]!.token_ids, timings.draws];
+    };
+    const [byChunk, byToken] = [{ temperature_law: 'chunk' }, { temperature_law: 'token' }];
+    expect(await answerOf({ model: 'tokenwise' })).toEqual(await answerOf(byToken));
+    expect(await answerOf({ model: 'tokenwise', ...byChunk })).toEqual(await answerOf(byChunk));
+    expect(await answerOf({})).toEqual(await answerOf(byChunk));
+    expect(await answerOf(byToken)).not.toEqual(await answerOf(byChunk));
   });
 
   it('exact ends a request that cannot be decided with a sentence, and the server goes on', async () => {

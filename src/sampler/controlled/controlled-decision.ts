@@ -13,6 +13,10 @@
  * with a sentence.
  *
  * Given tokens are chosen before anything is drawn: the decision goes on below them, with the exact conditional law.
+ *
+ * Cost: that of token-law.ts or exact-chunk-law.ts over the share of first draws that are accepted (controlled-tries.ts), over
+ * the probability of the given tokens; a pool costs its N. At most `softLimit` candidates where tries find no end, and
+ * `hardLimit` where nothing allowed comes.
  */
 import { CandidateDraws, type Drawing } from '../candidate-draws.js';
 import type { ChunkDecision } from '../decision.js';

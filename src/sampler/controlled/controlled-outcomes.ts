@@ -1,4 +1,7 @@
-/** Outcomes of a decision as nodes of the candidates' tree, and what the controls make of each. */
+/**
+ * Outcomes of a decision as nodes of the candidates' tree, and what the controls make of each. Cost: no draws; each
+ * distinct outcome of a choice is weighed once, in time that grows with the square of the chunk's length.
+ */
 import type { CandidateTree } from '../candidate-tree.js';
 import type { TokenWeights } from './token-weights.js';
 

@@ -6,6 +6,18 @@ import {
   sample,
   TRIALS,
 } from '../../../tests/reference/controlled-sampling.js';
+import type { JointLaw } from '../../../tests/reference/power-laws.js';
+import type { SamplingSettings } from '../settings.js';
+
+/** The error that ends a decision. */
+function failureOf(settings: Partial<SamplingSettings>, joint = JOINT): unknown {
+  try {
+    sample(settings, {}, 1, joint);
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
 
 describe('a pool under controls', () => {
   test('auto stays within its share of fallbacks, and its pool keeps the bias', () => {
@@ -34,12 +46,43 @@ describe('a pool under controls', () => {
     expect(draws / 500).toBeGreaterThan(2);
   });
 
-  test.each(['auto', 'exact', 'pool'] as const)('where all is banned, %s ends with a sentence', sampler => {
+  test.each(['auto', 'exact', 'pool'] as const)('where all is banned, %s says so', sampler => {
     const controls = { logitBias: new Map([1, 2, 3, 9].map(token => [token, -100])) };
-    expect(() => sample({ controls, sampler }, {}, 1)).toThrow(
-      sampler === 'exact' ? /"exact" drew 100000/ : /^None of 100000 candidates .* is allowed: `logit_bias`/,
-    );
+    for (const temperatureLaw of ['token', 'chunk'] as const) {
+      expect(failureOf({ controls, sampler, temperatureLaw })).toMatchObject({
+        code: 'sampler_limit',
+        message: expect.stringMatching(/^None of 100000 candidates .* is allowed: `logit_bias`/),
+        param: 'logit_bias',
+      });
+    }
   });
+
+  test('where the second token is banned, exact says so as well', () => {
+    const controls = { logitBias: new Map([1, 2, 3, 4, 9].map(token => [token, -100])) };
+    const joint: JointLaw = new Map([
+      ['5,1', 0.5],
+      ['5,2', 0.5],
+    ]);
+    expect(failureOf({ controls, sampler: 'exact' }, joint)).toMatchObject({ param: 'logit_bias' });
+  });
+
+  test.each(['token', 'chunk'] as const)(
+    'where what is allowed never agrees, exact names the sampler, %s law',
+    temperatureLaw => {
+      // A hundredth is not banned, and of its thousand outcomes no three agree in turn within the limit.
+      const rare = Array.from({ length: 1000 }, (_, i) => [`${i + 10},5`, 1e-5] as const);
+      const joint: JointLaw = new Map([['1,1', 0.99], ...rare]);
+      const controls = { logitBias: new Map([[1, -100]]) };
+      const settings = { controls, sampler: 'exact', temperature: 1 / 3, temperatureLaw } as const;
+      expect(failureOf(settings, joint)).toMatchObject({
+        code: 'sampler_limit',
+        message: expect.stringMatching(
+          /^`sampler` "exact" drew 100000 .* Use "auto" or a temperature of 1\/2/,
+        ),
+        param: 'sampler',
+      });
+    },
+  );
 
   test('T = 0 takes the likeliest after the bias', () => {
     const biased = (bias: number) =>

@@ -1,4 +1,8 @@
-/** A pool's choice under controls: finite-pool estimates of (p^power e^logFactor)^(1/T), without the tail that is cut. */
+/**
+ * A pool's choice under controls. Law: finite-pool estimates of (p^power e^logFactor)^(1/T) / Z from the counts
+ * (pool-weights.ts), without the tail that is cut; right in the limit of many candidates. Cost: no draws of its own, but
+ * the pool's N, and more only where none of N is allowed; then time in proportion to the distinct outcomes.
+ */
 import type { CandidateTree } from '../candidate-tree.js';
 import { logPoolPower } from '../pool-weights.js';
 import type { TokenControls } from '../settings.js';

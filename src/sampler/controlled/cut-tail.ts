@@ -1,4 +1,8 @@
-/** `min_p`, `top_k` and `top_p` on weights that a pool estimated, in that order, as for a token model. */
+/**
+ * `min_p`, `top_k` and `top_p` on weights that a pool estimated, in that order, as for a token model. Law: that of the
+ * weights, conditioned on what is kept. Cost: no draws of its own, but a request that cuts is decided by pools of N
+ * candidates; a sort of the weights of one position.
+ */
 import type { TokenControls } from '../settings.js';
 
 /**

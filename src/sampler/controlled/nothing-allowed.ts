@@ -1,4 +1,7 @@
-/** Where a decision draws and draws, and never gets what it may take. */
+/**
+ * Where a decision draws and draws, and never gets what it may take. Cost: all candidates up to the limit, which is that
+ * of the exact sampler, or 4,096 where the chunk's first tokens are given.
+ */
 import { CalmError } from '../../errors.js';
 
 /** None of `limit` candidates began with the given tokens, or had tokens that the controls allow. */

@@ -1,18 +1,23 @@
-/** Which controlled decision serves a request, and whether it needs one. */
+/**
+ * Which controlled decision serves a request, and whether it needs one. Cost: tries where they have the law
+ * (controlled-tries.ts), up to `numCandidates` under `auto` and the exact sampler's limit under `exact`; else a pool of
+ * `numCandidates`. Given tokens of probability p make each candidate that counts cost 1/p, up to 4,096 in all.
+ */
+import { autoDrawLimit } from '../auto-limit.js';
 import type { ChunkDecision, DecisionContext } from '../decision.js';
-import type { OutcomeLaw } from '../exact-power.js';
 import { limitReached } from '../on-limit.js';
-import { exponentOf, powerOf } from '../power.js';
+import { exponentOf } from '../power.js';
 import {
   DEFAULT_SAMPLER,
   DEFAULT_TEMPERATURE_LAW,
-  type Sampler,
   type SamplingSettings,
   type TokenControls,
 } from '../settings.js';
 import { RandomStream } from '../uniform.js';
 import { type ControlledInput, controlledDecision } from './controlled-decision.js';
+import { ControlledTries } from './controlled-tries.js';
 import { cutsTail } from './cut-tail.js';
+import { nothingAllowed } from './nothing-allowed.js';
 import { NO_HISTORY, TokenWeights } from './token-weights.js';
 
 /** Candidates for a chunk whose first tokens are given: most do not begin so. */
@@ -47,23 +52,29 @@ export function startControlledDecision(
   const sampler = settings.sampler ?? DEFAULT_SAMPLER;
   const law = settings.temperatureLaw ?? DEFAULT_TEMPERATURE_LAW;
   const weights = new TokenWeights(controls, history);
+  // A power of a conditional probability, and a tail of one, are known token by token only.
+  const byChunk = law === 'chunk' && !cutsTail(controls) && (controls.repetitionPenalty ?? 1) === 1;
   const hasTries = sampler !== 'pool' && !cutsTail(controls) && canTry(temperature / weights.smallestPower);
+  const tries = hasTries ? new ControlledTries(temperature, sampler) : null;
   const isExact = sampler === 'exact' && hasTries;
-  const poolLimit = given.length > 0 ? GIVEN_DRAW_LIMIT : numCandidates;
+  const poolSize = hasTries ? autoDrawLimit(numCandidates, temperature, !byChunk) : numCandidates;
+  const poolLimit = given.length > 0 ? GIVEN_DRAW_LIMIT : poolSize;
   const softLimit = isExact ? exactDrawLimit : poolLimit;
   const input: ControlledInput = {
     temperature,
     controls,
     weights,
     given,
-    // A power of a conditional probability, and a tail of one, are known token by token only.
-    byChunk: law === 'chunk' && !cutsTail(controls) && (controls.repetitionPenalty ?? 1) === 1,
-    tries: hasTries ? triesAt(temperature, sampler) : null,
+    byChunk,
+    tries: tries && ((weightOf, largestLogFactor) => tries.begin(weightOf, largestLogFactor)),
     softLimit,
-    acceptedLimit: isExact ? exactDrawLimit : numCandidates,
+    acceptedLimit: isExact ? exactDrawLimit : poolSize,
     hardLimit: given.length > 0 ? GIVEN_DRAW_LIMIT : Math.max(exactDrawLimit, softLimit),
     onSoftLimit: () => {
-      if (isExact) throw limitReached(temperature, exactDrawLimit);
+      if (!isExact) return;
+      throw tries?.sawAllowed
+        ? limitReached(temperature, exactDrawLimit, byChunk ? 'chunk' : 'token')
+        : nothingAllowed(exactDrawLimit, 'controls');
     },
     random: new RandomStream({ seed, choice, step }),
   };
@@ -73,12 +84,4 @@ export function startControlledDecision(
 /** Whether agreement of draws can make this temperature: above 0, and not above 1. */
 function canTry(temperature: number): boolean {
   return temperature > 0 && exponentOf(temperature) !== null;
-}
-
-function triesAt(temperature: number, sampler: Sampler): NonNullable<ControlledInput['tries']> {
-  return (weightOf, largestLogFactor): OutcomeLaw => ({
-    acceptance: outcome => Math.exp((weightOf(outcome).logFactor - largestLogFactor) / temperature),
-    // Never null: the smallest power was tried.
-    power: outcome => powerOf(exponentOf(temperature / weightOf(outcome).power)!, sampler),
-  });
 }

@@ -5,6 +5,9 @@
  * controls do to a token model: OpenAI's `logit_bias`, `presence_penalty` and `frequency_penalty` add to a
  * log-probability. `repetition_penalty` multiplies it, which is what it does to a token model's logits where they are
  * negative, as log-probabilities are.
+ *
+ * Cost: no draws. Setting up reads prompt and answer once a chunk; a token's factor takes time in proportion to the
+ * chunk's tokens before it.
  */
 import type { TokenControls, TokenHistory } from '../settings.js';
 

@@ -29,7 +29,7 @@ export interface Timings {
   readonly draws: number;
   /** Tokens of those candidates that were decoded: fewer than draws * chunk_size where a decision looked at parts. */
   readonly decoded_positions: number;
-  /** Chunks for which the sampler took a weaker law than the one that was asked for. */
+  /** Chunks that counts of candidates decided, because draws did not reach the sampler's law. */
   readonly fallbacks: number;
 }
 

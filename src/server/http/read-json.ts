@@ -1,5 +1,6 @@
 /** Reads a request body as JSON, within a limit, and says in one sentence why it could not. */
 import { CalmError } from '../../errors.js';
+import { findBareNumber } from './bare-number.js';
 
 function checkContentType(request: Request): void {
   const header = request.headers.get('content-type');
@@ -36,19 +37,39 @@ async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array
   return Buffer.concat(parts, size);
 }
 
+function notJson(text: string, error: unknown): CalmError {
+  const bare = findBareNumber(text);
+  if (bare !== null) {
+    return new CalmError(
+      'invalid_request',
+      `\`${bare.field}\` must not be or hold ${bare.word}, which is no JSON. Give a finite number, or leave the field out.`,
+      { param: bare.field },
+    );
+  }
+  const reason = error instanceof Error ? error.message.slice(0, 200) : String(error);
+  return new CalmError('invalid_request', `The request body is not valid JSON: ${reason}.`);
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new CalmError('invalid_request', 'The request body is not valid JSON: it is not UTF-8.');
+  }
+}
+
 /**
  * The parsed body of a request.
  *
  * @throws CalmError unsupported_media_type, payload_too_large, aborted where the client leaves, or invalid_request for
- * what is no UTF-8 or no JSON
+ * what is no UTF-8 or no JSON, with the field as `param` where it is NaN or infinite
  */
 export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
   checkContentType(request);
-  const bytes = await readBytes(request, maxBytes);
+  const text = decode(await readBytes(request, maxBytes));
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return JSON.parse(text);
   } catch (error) {
-    const reason = error instanceof SyntaxError ? error.message : 'it is not UTF-8';
-    throw new CalmError('invalid_request', `The request body is not valid JSON: ${reason.slice(0, 200)}.`);
+    throw notJson(text, error);
   }
 }

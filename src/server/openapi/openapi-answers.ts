@@ -43,7 +43,9 @@ const timings = z
     fallbacks: count,
   })
   .describe(
-    "Where the time went, in llama.cpp's words; `chunks`, `draws`, `decoded_positions` and `fallbacks` are a CALM's own.",
+    "Where the time went, in llama.cpp's words; `chunks`, `draws`, `decoded_positions` and `fallbacks` are a CALM's own. `fallbacks` " +
+      'counts chunks that counts of candidates decided: of `auto`, its share of `chunks` bounds the distance from P^(1/T) / Z at ' +
+      "temperatures up to 1/2, and from `auto`'s own law between 1/2 and 1.",
   );
 
 const share = z.number().min(0).max(1);

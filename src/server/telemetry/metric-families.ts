@@ -111,7 +111,10 @@ export function declareMetrics(registry: Registry) {
       'calm:decoded_positions_total',
       'Tokens of candidate chunks that were decoded.',
     ),
-    fallbacks: counter('calm:fallbacks_total', 'Chunks chosen by a weaker law than the one asked for.'),
+    fallbacks: counter(
+      'calm:fallbacks_total',
+      "Chunks that counts of candidates decided, where draws did not reach the sampler's law (between T = 1/2 and 1 auto's own).",
+    ),
     slotMoves: counter('calm:slot_moves_total', 'Copies of one cache row onto another.'),
     nativeCalls: counter('calm:native_calls_total', 'Calls of the native library.'),
     stepSeconds: counter(
