@@ -27,6 +27,7 @@ from calm_train.evaluate import score
 from calm_train.files import replace_file
 from calm_train.flops import backbone_forward, decoder_forward, embed_forward, head_sampling_forward, vocabulary_forward
 from calm_train.markdown import comparison_table
+from calm_train.memory import told_out_of_memory
 from calm_train.models.calm import Calm
 from calm_train.models.llama import Llama
 from calm_train.sections import BackboneSection
@@ -153,6 +154,7 @@ def milliseconds(action: Callable[[], Tensor]) -> float:
     return round(median(durations), 3)
 
 
+@told_out_of_memory()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True)

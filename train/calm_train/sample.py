@@ -6,6 +6,7 @@ import torch
 from calm_train.checkpoint import load_calm
 from calm_train.config import Config, parse_command_line
 from calm_train.data import Special
+from calm_train.memory import told_out_of_memory
 from calm_train.models.calm import Calm
 from calm_train.pool import generate
 from calm_train.vocabulary import Vocabulary
@@ -35,6 +36,7 @@ def stories(config: Config, model: Calm, vocabulary: Vocabulary) -> list[str]:
     return [section.prompt + vocabulary.decode(tokens) for tokens in texts]
 
 
+@told_out_of_memory()
 def main() -> None:
     config = parse_command_line("sample")
     torch.set_num_threads(config.calm.threads)
