@@ -32,7 +32,7 @@ class TrainingRun:
         names = set(config.data.mix) | set(config.data.final_mix if final_mix else {})
         if not names:
             raise SystemExit("[data] mix names no source to train on")
-        self.mixture = Mixture(config.run / "shards", names, self.special, section.seed, self.vocabulary.fingerprint)
+        self.mixture = Mixture(config.run / "shards", names, self.special, section.seed)
         self.mixture.require(section.row_chunks)
 
     def rows(self, progress: float, chunks: int) -> tuple[Tensor, Tensor]:
@@ -60,7 +60,7 @@ class TrainingRun:
         """Trains to the end. `flops_of(chunks)` counts this training alone, `before` what went into parts of the
         model; `parts` are fingerprints of what must not change before a resumption."""
         data = self.config.data
-        identity = asdict(self.section) | parts
+        identity = asdict(self.section) | parts | {"text": self.mixture.fingerprints()}
         identity |= {"patch_size": self.special.patch_size, "tokenizer": self.vocabulary.fingerprint}
         identity |= {"mix": data.mix, "final_mix": data.final_mix, "final_fraction": data.final_fraction}
         chunks = self.section.rows * self.section.row_chunks
