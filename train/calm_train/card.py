@@ -95,7 +95,7 @@ def measure_baseline(config: Config) -> dict[str, Any]:
     folder = config.run / "baseline"
     vocabulary = Vocabulary.load(folder)
     model: Llama = load_llama(folder)
-    documents = held_out(config, 1, vocabulary, config.data.held_out[0], config.card.documents)
+    documents = held_out(config, 1, vocabulary, config.data.scored, config.card.documents)
     return provenance(config, read_config(folder)) | {
         "parameters": sum(p.numel() for p in model.parameters()),
         "brier": brier_of(model, documents, vocabulary.eos),
@@ -114,7 +114,7 @@ def measure(config: Config) -> dict[str, Any]:
 
     chunks = held_out_chunks(config, special)
     chunks["random strings"] = random_chunks(4096, config.patch_size, vocabulary.pad)
-    held_out_name, main_source = config.data.held_out[0], max(config.data.mix, key=config.data.mix.__getitem__)
+    held_out_name, main_source = config.data.scored, max(config.data.mix, key=config.data.mix.__getitem__)
     autoencoder = read_config(run / "autoencoder")
     card = provenance(config, read_config(run / "checkpoint")) | {
         "parameters": count_parameters(load_file(run / "checkpoint" / WEIGHTS)),
@@ -128,7 +128,7 @@ def measure(config: Config) -> dict[str, Any]:
         },
         "brier": brier_of(model, documents(held_out_name, config.card.documents), special.eos),
         "sampling": {"temperature": config.sample.temperature, "num_candidates": config.sample.num_candidates},
-        "samples": stories(config, model, vocabulary) if config.sample.stories else [],
+        "samples": stories(config, model, vocabulary),
     }
     if (run / "baseline" / WEIGHTS).exists():
         card["baseline"] = measure_baseline(config)

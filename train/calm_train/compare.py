@@ -100,7 +100,7 @@ def result_of(config: Config, entry: Entry, vocabulary: Vocabulary) -> dict[str,
         folder, section = config.run / "baseline", config.baseline
         model = load_llama(folder)
     patch_size = config.patch_size if entry.model == "calm" else 1
-    special, shard = Special.of(vocabulary, patch_size), config.run / "shards" / config.data.held_out[0]
+    special, shard = Special.of(vocabulary, patch_size), config.run / "shards" / config.data.scored
     block = section.row_chunks * patch_size
     documents, starts = grid_documents(shard, special, GRID, block, config.evaluate.documents)
     scored = score(model, documents, starts, special.eos, config.evaluate.positions, config.evaluate.seed)

@@ -84,7 +84,7 @@ def main() -> None:
     torch.set_num_threads(section.threads)
     vocabulary = Vocabulary.load(config.run / "tokenizer")
     if not section.text:
-        shard = config.run / "shards" / config.data.held_out[0]
+        shard = config.run / "shards" / config.data.scored
         print(json.dumps(evaluate(config, shard, vocabulary), indent=2))
         return
     with tempfile.TemporaryDirectory() as folder:

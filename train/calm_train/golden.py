@@ -92,7 +92,7 @@ def record_tokens(model: Llama, tokens: Tensor) -> dict[str, Tensor]:
 def held_out_chunks(config: Config, special: Special, vocabulary: Vocabulary) -> Tensor:
     """The beginnings of the first documents [ROWS, S, K], few enough chunks for their logits to stay small."""
     length = min(MAX_CHUNKS, LOGIT_BYTES // (4 * ROWS * special.patch_size * vocabulary.size))
-    shard = config.run / "shards" / config.data.held_out[0]
+    shard = config.run / "shards" / config.data.scored
     documents = held_out_documents(shard, special, length, ROWS)
     return torch.stack([torch.from_numpy(document) for document in documents])
 

@@ -21,6 +21,8 @@ def aligned_prompt(text: str, vocabulary: Vocabulary, special: Special) -> np.nd
 
 def stories(config: Config, model: Calm, vocabulary: Vocabulary) -> list[str]:
     section = config.sample
+    if not section.stories:
+        return []
     special = Special.of(vocabulary, config.patch_size)
     prompt = aligned_prompt(section.prompt, vocabulary, special)
     torch.manual_seed(section.seed)

@@ -20,9 +20,16 @@ from calm_train.vocabulary import Vocabulary
 HELD_OUT_DOCUMENTS = 48
 
 
+def check_device(name: str) -> None:
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise SystemExit(f'device = "{name}": PyTorch finds {torch.cuda.device_count()} CUDA devices here')
+
+
 class TrainingRun:
     def __init__(self, config: Config, section: OptimSection, name: str, patch_size: int, *, final_mix: bool = True):
         """`name` is the folder of the state under `training`; `final_mix` is whether the run ends with that mix."""
+        check_device(section.device)
         torch.set_num_threads(section.threads)
         torch.manual_seed(section.seed)
         self.config, self.section, self.folder = config, section, config.run / "training" / name
@@ -44,7 +51,7 @@ class TrainingRun:
 
     def held_out(self, max_chunks: int) -> list[np.ndarray]:
         """The documents that are scored in training."""
-        folder = self.config.run / "shards" / self.config.data.held_out[0]
+        folder = self.config.run / "shards" / self.config.data.scored
         return held_out_documents(folder, self.special, max_chunks, HELD_OUT_DOCUMENTS)
 
     def write(self, folder: str, model: nn.Module, own: dict[str, Any], generation: tuple[str, ...] = ()) -> None:
