@@ -57,8 +57,8 @@ class Shard:
 
     def fingerprint(self) -> str:
         """Equal for shards that hold the same documents in the same order. Reads them once: a second for a gigabyte."""
-        digest = hashlib.sha256(self.tokens)
-        digest.update(self.offsets)
+        digest = hashlib.sha256(self.tokens.data)
+        digest.update(self.offsets.data)
         return digest.hexdigest()[:16]
 
     def __len__(self) -> int:
