@@ -55,3 +55,16 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise NotWritten(folder, error, "nothing was left behind") from None
+
+
+def link_missing(folder: Path, parts: dict[str, Path]) -> None:
+    """Makes links in `folder` to `parts` by name; what is there already stays."""
+    make_folder(folder)
+    for name, target in parts.items():
+        path = folder / name
+        if path.exists() or not target.exists():
+            continue
+        try:
+            path.symlink_to(target.resolve())
+        except OSError as error:
+            raise NotWritten(path, error, f"it would be a link to {target}") from None

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from calm_train.checkpoint import COMMON, official_tensors, special_ids, write_folder
 from calm_train.config import Config
 from calm_train.data import Mixture, Special, held_out_documents
+from calm_train.files import link_missing
 from calm_train.loop import Costs, Hooks, Loop
 from calm_train.sections import OptimSection
 from calm_train.state import Spent, read_start
@@ -26,6 +27,13 @@ def check_device(name: str) -> None:
         raise SystemExit(f'device = "{name}": PyTorch finds {torch.cuda.device_count()} CUDA devices here')
 
 
+def take_parts(run: Path, earlier: Path, name: str) -> None:
+    """What a run lacks and one that it starts from has: links, since both must agree in it anyway. An autoencoder is a
+    part of a CALM's run alone: what trains one writes that folder."""
+    parts = ("tokenizer", "shards", *(("autoencoder",) if name == "calm" else ()))
+    link_missing(run, {part: earlier / part for part in parts})
+
+
 class TrainingRun:
     def __init__(self, config: Config, section: OptimSection, name: str, patch_size: int, *, final_mix: bool = True):
         """`name` is the folder of the state under `training`; `final_mix` is whether the run ends with that mix."""
@@ -33,6 +41,8 @@ class TrainingRun:
         torch.set_num_threads(section.threads)
         torch.manual_seed(section.seed)
         self.config, self.section, self.folder = config, section, config.run / "training" / name
+        if section.start_from:
+            take_parts(config.run, Path(section.start_from), name)
         self.vocabulary = Vocabulary.load(config.run / "tokenizer")
         self.special = Special.of(self.vocabulary, patch_size)
         self.final_mix = final_mix

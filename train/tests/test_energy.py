@@ -24,8 +24,8 @@ def test_matches_the_official_energy_score(beta: float, name: str):
 @pytest.mark.parametrize("beta", [0.5, 1.0, 1.5])
 @pytest.mark.parametrize("sigma", [0.1, 0.3, 0.6])
 def test_closed_form_expectation_matches_many_draws(beta: float, sigma: float):
-    """Within 4e-4, which the closed form leaves out, and five standard errors of the draws: a false alarm in 1.7 million
-    comparisons."""
+    """Within 4e-4, which the closed form leaves out, and five standard errors of the draws: a false alarm in 1.7
+    million comparisons."""
     generator = torch.Generator().manual_seed(0)
     mean = torch.randn(1, 32, generator=generator)
     samples = mean + 0.5 * torch.randn(4, 1, 32, generator=generator)
