@@ -1,15 +1,18 @@
 """What people give by mistake ends with one sentence that names it."""
 
+import dataclasses
 import json
 import lzma
+import shutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 from torch._dynamo.exc import InternalTorchDynamoError
 from toy import CONFIG, call, stories
 
-from calm_train import autoencoder, calm, pack, tokenizer
+from calm_train import autoencoder, baseline, calm, card, evaluate, golden, pack, tokenizer
 from calm_train.data import Shard
 from calm_train.precision import compiled
 from calm_train.text import read_documents
@@ -86,6 +89,18 @@ def test_a_tokenizer_that_does_not_match(run: Path, fresh_run: Path):
     call(pack, config, "--run", str(fresh_run))
     with pytest.raises(SystemExit, match="was trained with another tokenizer than"):
         call(calm, config, "--run", str(fresh_run))
+
+
+@pytest.mark.parametrize("command", [calm, autoencoder, baseline, golden, card, evaluate])
+def test_held_out_text_of_another_tokenizer(run: Path, tmp_path: Path, command: ModuleType):
+    for part in ("tokenizer", "autoencoder", "checkpoint"):
+        (tmp_path / part).symlink_to(run / part)
+    shutil.copytree(run / "shards", tmp_path / "shards")
+    other = dataclasses.replace(Vocabulary.load(run / "tokenizer"), pattern=r"\s+|\S+")
+    pack.pack(stories(), other, tmp_path / "shards" / "more")
+    sources = ("--data.mix", "{ stories = 1.0 }", "--data.held-out", '["more"]')
+    with pytest.raises(SystemExit, match=r"shards/more was packed with another tokenizer; run calm_train.pack again"):
+        call(command, run.parent / "toy.toml", "--run", str(tmp_path), *sources)
 
 
 def test_a_run_without_its_earlier_steps(run: Path, tmp_path: Path):
