@@ -96,7 +96,11 @@ RANGES: dict[str, Range] = {
 # Steps of a draw: two times a midpoint step, in thousandths; a thousand noise levels, of which the first and the last
 # are visited.
 HEAD_STEPS = {"energy": (0, 0), "flow": (1, 500), "diffusion": (2, 1000)}
-CHOICES = {"decay": ("linear", "cosine"), "head": tuple(HEAD_STEPS)}
+CHOICES = {
+    "decay": ("linear", "cosine"),
+    "head": tuple(HEAD_STEPS),
+    "precision": ("auto", "bfloat16", "float32"),
+}
 PATTERNS = {
     "deadline": (r"|([01]?\d|2[0-3]):[0-5]\d", '"HH:MM", say "23:30"'),
     "device": (r"cpu|cuda(:\d+)?", '"cpu", "cuda" or "cuda:1" and so on'),

@@ -38,6 +38,7 @@ PATHS = {"corpora": ".", "run": "."}
         ("training", "deadline", "24:00", '"HH:MM"'),
         ("training", "deadline", 25, "text in quotes"),
         ("training", "device", "gpu", '"cpu", "cuda" or "cuda:1"'),
+        ("training", "precision", "fp8", "one of auto, bfloat16, float32"),
         ("training", "compile", 1, "true or false"),
         ("training", "log_steps", 0, "1 or more"),
         ("training", "beta2", 1.0, "0 or more and below 1"),
