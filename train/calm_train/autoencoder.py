@@ -10,6 +10,7 @@ from calm_train.config import Config, parse_command_line
 from calm_train.data import Special, held_out_documents
 from calm_train.flops import autoencoder_training_flops
 from calm_train.loop import Hooks
+from calm_train.memory import told_out_of_memory
 from calm_train.models.autoencoder import Autoencoder, AutoencoderShape, autoencoder_loss
 from calm_train.precision import mixed_precision
 from calm_train.reconstruction import exactness, random_chunks
@@ -69,6 +70,7 @@ def train(config: Config) -> None:
     run.train(model, Hooks(loss, evaluate, export), lambda chunks: autoencoder_training_flops(model.shape, chunks))
 
 
+@told_out_of_memory()
 def main() -> None:
     train(parse_command_line("autoencoder"))
 

@@ -13,6 +13,7 @@ from calm_train.config import Config, parse_command_line
 from calm_train.flops import llama_training_flops
 from calm_train.held_out import Batch, batch_documents, brier_positions
 from calm_train.loop import Hooks
+from calm_train.memory import told_out_of_memory
 from calm_train.models.backbone import BackboneShape, document_mask
 from calm_train.models.llama import Llama
 from calm_train.precision import mixed_precision
@@ -74,6 +75,7 @@ def train(config: Config) -> None:
     run.train(model, Hooks(loss, evaluate, export), flops_of)
 
 
+@told_out_of_memory()
 def main() -> None:
     train(parse_command_line("baseline"))
 

@@ -14,6 +14,7 @@ from calm_train.config import Config, parse_command_line
 from calm_train.flops import calm_training_flops, token_tuning_flops
 from calm_train.held_out import batch_documents, brier_positions, held_out_energy
 from calm_train.loop import Hooks
+from calm_train.memory import told_out_of_memory
 from calm_train.models.backbone import BackboneShape
 from calm_train.models.calm import Calm, CalmShape
 from calm_train.models.energy_head import EnergyHead
@@ -107,6 +108,7 @@ def train(config: Config) -> None:
     run.train(training, Hooks(loss, evaluate, export), flops_of, before, autoencoder=autoencoder)
 
 
+@told_out_of_memory()
 def main() -> None:
     train(parse_command_line("calm"))
 

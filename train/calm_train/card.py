@@ -5,6 +5,8 @@ The card is the CALM's, with the token baseline's scores where there is one; a r
 
 import itertools
 import json
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,10 @@ from calm_train.brier import brier_figures
 from calm_train.checkpoint import WEIGHTS, count_parameters, load_calm, load_llama, read_config
 from calm_train.config import Config, parse_command_line
 from calm_train.data import Special, held_out_documents
+from calm_train.files import replace_file
 from calm_train.held_out import ChunkModel, brier_positions, held_out_energy, mean_over_batches
 from calm_train.markdown import render
+from calm_train.memory import told_out_of_memory
 from calm_train.models.calm import Calm
 from calm_train.models.llama import Llama
 from calm_train.peak import product_rate
@@ -91,7 +95,7 @@ def measure_baseline(config: Config) -> dict[str, Any]:
     folder = config.run / "baseline"
     vocabulary = Vocabulary.load(folder)
     model: Llama = load_llama(folder)
-    documents = held_out(config, 1, vocabulary, config.data.held_out[0], config.card.documents)
+    documents = held_out(config, 1, vocabulary, config.data.scored, config.card.documents)
     return provenance(config, read_config(folder)) | {
         "parameters": sum(p.numel() for p in model.parameters()),
         "brier": brier_of(model, documents, vocabulary.eos),
@@ -110,7 +114,7 @@ def measure(config: Config) -> dict[str, Any]:
 
     chunks = held_out_chunks(config, special)
     chunks["random strings"] = random_chunks(4096, config.patch_size, vocabulary.pad)
-    held_out_name, main_source = config.data.held_out[0], max(config.data.mix, key=config.data.mix.__getitem__)
+    held_out_name, main_source = config.data.scored, max(config.data.mix, key=config.data.mix.__getitem__)
     autoencoder = read_config(run / "autoencoder")
     card = provenance(config, read_config(run / "checkpoint")) | {
         "parameters": count_parameters(load_file(run / "checkpoint" / WEIGHTS)),
@@ -124,20 +128,21 @@ def measure(config: Config) -> dict[str, Any]:
         },
         "brier": brier_of(model, documents(held_out_name, config.card.documents), special.eos),
         "sampling": {"temperature": config.sample.temperature, "num_candidates": config.sample.num_candidates},
-        "samples": stories(config, model, vocabulary) if config.sample.stories else [],
+        "samples": stories(config, model, vocabulary),
     }
     if (run / "baseline" / WEIGHTS).exists():
         card["baseline"] = measure_baseline(config)
     return card
 
 
+@told_out_of_memory()
 def main() -> None:
     config = parse_command_line("card")
     torch.set_num_threads(config.calm.threads)
     has_calm = (config.run / "checkpoint" / WEIGHTS).exists()
     card = measure(config) if has_calm else measure_baseline(config)
-    (config.run / "card.json").write_text(json.dumps(card, indent=2) + "\n")
-    (config.run / "card.md").write_text(render(card))
+    for name, text in {"card.json": json.dumps(card, indent=2) + "\n", "card.md": render(card)}.items():
+        replace_file(config.run / name, partial(Path.write_text, data=text))
     print(f"card.json and card.md in {config.run}")
 
 

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from calm_train.files import replace_file
+from calm_train.files import make_folder, replace_file
 from calm_train.models.autoencoder import Autoencoder, AutoencoderShape
 from calm_train.models.backbone import BackboneShape
 from calm_train.models.calm import Calm, CalmShape
@@ -56,7 +56,7 @@ def write_folder(
     tokenizer: Path | None = None,
     generation: dict | None = None,
 ) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     values = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     replace_file(folder / WEIGHTS, lambda path: save_file(values, path, metadata={"format": "pt"}))
     _write_json(folder / "config.json", dict(sorted(config.items())))

@@ -24,9 +24,10 @@ from calm_train.checkpoint import load_calm, load_llama, read_config
 from calm_train.config import Config, build_config, override, read_toml
 from calm_train.data import Special, grid_documents
 from calm_train.evaluate import score
-from calm_train.files import replace_file
+from calm_train.files import link_missing, replace_file
 from calm_train.flops import backbone_forward, decoder_forward, embed_forward, head_sampling_forward, vocabulary_forward
 from calm_train.markdown import comparison_table
+from calm_train.memory import told_out_of_memory
 from calm_train.models.calm import Calm
 from calm_train.models.llama import Llama
 from calm_train.sections import BackboneSection
@@ -65,24 +66,17 @@ def config_of(raw: dict[str, Any], entry: Entry, folder: Path) -> Config:
     return build_config(own)
 
 
-def link(folder: Path, parts: dict[str, Path]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, target in parts.items():
-        if not (folder / name).exists():
-            (folder / name).symlink_to(target.resolve())
-
-
 def train_entry(raw: dict[str, Any], entry: Entry, root: Path) -> Config:
     """Trains one entry and, before it, the autoencoder that it needs. What is finished already takes no time."""
     shared = {name: root / name for name in ("tokenizer", "shards")}
     if entry.model == "calm":
         folder = root / f"autoencoder-{entry.autoencoder}"
-        link(folder, shared)
+        link_missing(folder, shared)
         autoencoder.train(config_of(raw, entry, folder))
         torch._dynamo.reset()  # every model is compiled anew, and the compiler counts
         shared["autoencoder"] = folder / "autoencoder"
     config = config_of(raw, entry, root / entry.name)
-    link(config.run, shared)
+    link_missing(config.run, shared)
     (calm if entry.model == "calm" else baseline).train(config)
     torch._dynamo.reset()
     return config
@@ -99,7 +93,7 @@ def result_of(config: Config, entry: Entry, vocabulary: Vocabulary) -> dict[str,
         folder, section = config.run / "baseline", config.baseline
         model = load_llama(folder)
     patch_size = config.patch_size if entry.model == "calm" else 1
-    special, shard = Special.of(vocabulary, patch_size), config.run / "shards" / config.data.held_out[0]
+    special, shard = Special.of(vocabulary, patch_size), config.run / "shards" / config.data.scored
     block = section.row_chunks * patch_size
     documents, starts = grid_documents(shard, special, GRID, block, config.evaluate.documents)
     scored = score(model, documents, starts, special.eos, config.evaluate.positions, config.evaluate.seed)
@@ -153,6 +147,7 @@ def milliseconds(action: Callable[[], Tensor]) -> float:
     return round(median(durations), 3)
 
 
+@told_out_of_memory()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from calm_train.limits import COUNT, check_section, check_value, refuse
+from calm_train.section_checks import check_together
 from calm_train.sections import (
     AutoencoderSection,
     BaselineSection,
@@ -75,8 +77,10 @@ def override(raw: dict[str, Any], key: str, value: Any, own_section: str = "") -
     section, _, leaf = name.rpartition(".")
     if not section and name not in ("corpora", "run", "patch_size"):
         section = own_section
-    target = raw.setdefault(section, {}) if section else raw
-    target[leaf] = value
+    if section:
+        raw[section] = _table(raw, section) | {leaf: value}
+    else:
+        raw[leaf] = value
 
 
 def build_config(raw: dict[str, Any]) -> Config:
@@ -84,40 +88,35 @@ def build_config(raw: dict[str, Any]) -> Config:
     known_names = {*SECTIONS, "training", "compare", "corpora", "run", "patch_size"}
     if unknown := set(raw) - known_names:
         raise SystemExit(f"unknown section or key: {', '.join(sorted(unknown))}")
-    shared = raw.get("training", {})
-    patch_size = raw.get("patch_size", 2)
-    sections: dict[str, Any] = {}
-    for name, section_class in SECTIONS.items():
-        values = raw.get(name, {})
-        if issubclass(section_class, OptimSection):
-            values = shared | values
-        known = {f.name for f in dataclasses.fields(section_class)}
-        if unknown := set(values) - known:
-            raise SystemExit(f"unknown key in [{name}]: {', '.join(sorted(unknown))}")
-        section = section_class(**values)
-        if isinstance(section, OptimSection):
-            section = _checked(section, name, 1 if name == "baseline" else patch_size)
-        sections[name] = section
     for name in ("corpora", "run"):
         if name not in raw:
             raise SystemExit(f"the configuration lacks {name}")
+        check_value(name, raw[name], str, None)
+    patch_size = raw.get("patch_size", 2)
+    check_value("patch_size", patch_size, int, COUNT)
+    sections = {name: _section(raw, name, patch_size) for name in SECTIONS}
     return Config(corpora=Path(raw["corpora"]), run=Path(raw["run"]), patch_size=patch_size, **sections)
 
 
-def _checked(section: Any, name: str, patch_size: int) -> Any:
-    if section.decay not in ("linear", "cosine"):
-        raise SystemExit(f"[{name}] decay is {section.decay!r}; it must be linear or cosine")
-    beta = getattr(section, "beta", 1.0)
-    if not 0 < beta < 2:
-        raise SystemExit(f"[{name}] beta is {beta}; the energy score is proper for 0 < beta < 2 only")
-    if not section.block_tokens:
-        return section
-    if section.block_tokens % patch_size:
-        raise SystemExit(
-            f"[{name}] block_tokens = {section.block_tokens} is no multiple of patch_size = {patch_size}; "
-            "a row holds whole chunks"
-        )
-    return dataclasses.replace(section, row_chunks=section.block_tokens // patch_size)
+def _section(raw: dict[str, Any], name: str, patch_size: int) -> Any:
+    section_class = SECTIONS[name]
+    values = _table(raw, name)
+    if issubclass(section_class, OptimSection):
+        values = _table(raw, "training") | values
+    check_section(section_class, values, name)
+    section = section_class(**values)
+    chunk = 1 if name == "baseline" else patch_size
+    check_together(section, name, chunk)
+    if isinstance(section, OptimSection) and section.block_tokens:
+        return dataclasses.replace(section, row_chunks=section.block_tokens // chunk)
+    return section
+
+
+def _table(raw: dict[str, Any], name: str) -> dict[str, Any]:
+    values = raw.get(name, {})
+    if not isinstance(values, dict):
+        refuse(name, values, f"a section: [{name}] and its keys below")
+    return values
 
 
 def _value(text: str) -> Any:

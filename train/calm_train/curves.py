@@ -19,10 +19,11 @@ class Series:
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
     """`path` is a metrics.jsonl or the folder that holds it. Rows from before FLOPs were written get them from the
-    finished checkpoint of the same run."""
+    finished checkpoint of the same run. Half a last line, which a kill leaves, is not read."""
     file = path / "metrics.jsonl" if path.is_dir() else path
     try:
-        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        lines = file.read_text().splitlines(keepends=True)
+        rows = [json.loads(line) for line in lines if line.endswith("\n")]
     except (OSError, ValueError) as error:
         raise SystemExit(f"cannot read the metrics {file}: {error}") from None
     if not rows:

@@ -4,6 +4,7 @@ A document becomes b BOS (b uniform in 1..K, drawn anew each epoch), its tokens,
 multiple of K. A server can therefore align any prompt by BOS in front, and the text is seen at every phase.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +17,17 @@ from calm_train.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Special:
-    """Ids and chunk size: all that alignment needs to know about the vocabulary."""
+    """Ids and chunk size: all that alignment needs to know about the vocabulary. `tokenizer` is its fingerprint, which
+    shards must have been packed with; None takes any."""
 
     bos: int
     eos: int
     patch_size: int
+    tokenizer: str | None = None
 
     @staticmethod
     def of(vocabulary: Vocabulary, patch_size: int) -> "Special":
-        return Special(vocabulary.bos, vocabulary.eos, patch_size)
+        return Special(vocabulary.bos, vocabulary.eos, patch_size, vocabulary.fingerprint)
 
 
 def align(tokens: np.ndarray, num_bos: int, special: Special) -> np.ndarray:
@@ -42,6 +45,7 @@ class Shard:
 
     def __init__(self, folder: Path, tokenizer: str | None = None):
         """`tokenizer` is the fingerprint that the shard must have been packed with; None takes any."""
+        self.folder = folder
         try:
             description = json.loads((folder / "shard.json").read_text())
             self.offsets = np.load(folder / "offsets.npy")
@@ -50,6 +54,12 @@ class Shard:
             raise SystemExit(f"{folder} holds no packed text; run calm_train.pack") from None
         if tokenizer is not None and description["tokenizer"] != tokenizer:
             raise SystemExit(f"{folder} was packed with another tokenizer; run calm_train.pack again")
+
+    def fingerprint(self) -> str:
+        """Equal for shards that hold the same documents in the same order. Reads them once: a second for a gigabyte."""
+        digest = hashlib.sha256(self.tokens.data)
+        digest.update(self.offsets.data)
+        return digest.hexdigest()[:16]
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -93,6 +103,11 @@ class Stream:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
+        if max(state["order"], default=0) >= len(self.shard):
+            raise SystemExit(
+                f"{self.shard.folder} has {len(self.shard)} documents, fewer than when the run was saved: "
+                "pack the text that it had, or start over"
+            )
         self.rng.bit_generator.state = state["rng"]
         self.order, self.document = state["order"], state["document"]
         self.rest = np.asarray(state["rest"], dtype=np.int64).reshape(-1, self.special.patch_size)
@@ -101,24 +116,27 @@ class Stream:
 class Mixture:
     """Draws each row from one source, chosen by weight."""
 
-    def __init__(self, folder: Path, names: set[str], special: Special, seed: int, tokenizer: str | None = None):
-        self.folder = folder
+    def __init__(self, folder: Path, names: set[str], special: Special, seed: int):
         self.rng = np.random.default_rng([seed, 0])
         self.streams = {
-            name: Stream(Shard(folder / name, tokenizer), special, np.random.default_rng([seed, 0, i]))
+            name: Stream(Shard(folder / name, special.tokenizer), special, np.random.default_rng([seed, 0, i]))
             for i, name in enumerate(sorted(names))
         }
 
     def require(self, chunks: int) -> None:
         """A source must fill one row: repeating a handful of words for ever is never what was meant."""
-        for name, stream in self.streams.items():
+        for stream in self.streams.values():
             k, shard = stream.special.patch_size, stream.shard
             tokens = len(shard.tokens) + 2 * len(shard)  # BOS and EOS at least
             if tokens < chunks * k:
                 raise SystemExit(
-                    f"{self.folder / name} has {tokens:,} tokens, fewer than one row of {chunks} chunks of {k}: "
+                    f"{shard.folder} has {tokens:,} tokens, fewer than one row of {chunks} chunks of {k}: "
                     "give it more text or lower row_chunks"
                 )
+
+    def fingerprints(self) -> dict[str, str]:
+        """Of the text of each source."""
+        return {name: stream.shard.fingerprint() for name, stream in self.streams.items()}
 
     def state(self) -> str:
         """Where each source stands, for a run to go on with the very next row."""
@@ -142,7 +160,7 @@ class Mixture:
 
 def held_out_documents(folder: Path, special: Special, max_chunks: int, count: int, seed: int = 0) -> list[np.ndarray]:
     """The first `count` documents, aligned with a fixed random phase, cut to `max_chunks`."""
-    shard = Shard(folder)
+    shard = Shard(folder, special.tokenizer)
     rng = np.random.default_rng(seed)
     phases = rng.integers(1, special.patch_size + 1, size=len(shard))
     return [align(shard.document(i), int(phases[i]), special)[:max_chunks] for i in range(min(count, len(shard)))]
@@ -159,7 +177,7 @@ def grid_documents(
     k = special.patch_size
     if grid % k:
         raise SystemExit(f"patch_size = {k} does not divide the grid of {grid} tokens")
-    shard = Shard(folder)
+    shard = Shard(folder, special.tokenizer)
     phases = np.random.default_rng(seed).integers(1, grid + 1, size=len(shard))
     documents, starts = [], []
     for i in range(min(count, len(shard))):

@@ -17,6 +17,7 @@ from calm_train.checkpoint import WEIGHTS, load_calm, load_llama, read_config
 from calm_train.config import Config, parse_command_line
 from calm_train.data import Special, grid_documents
 from calm_train.held_out import ChunkModel, brier_positions, held_out_energy, mean_over_batches
+from calm_train.memory import told_out_of_memory
 from calm_train.models.calm import Calm
 from calm_train.models.llama import Llama
 from calm_train.pack import pack
@@ -76,13 +77,14 @@ def evaluate(config: Config, shard: Path, vocabulary: Vocabulary) -> dict[str, A
     return results
 
 
+@told_out_of_memory()
 def main() -> None:
     config = parse_command_line("evaluate")
     section = config.evaluate
     torch.set_num_threads(section.threads)
     vocabulary = Vocabulary.load(config.run / "tokenizer")
     if not section.text:
-        shard = config.run / "shards" / config.data.held_out[0]
+        shard = config.run / "shards" / config.data.scored
         print(json.dumps(evaluate(config, shard, vocabulary), indent=2))
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -8,6 +8,8 @@ energy head only:
 A run that holds a token baseline and no CALM gives input_ids [B, S] and logits [B, S, V].
 """
 
+from functools import partial
+
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -15,6 +17,8 @@ from torch import Tensor
 from calm_train.checkpoint import WEIGHTS, load_calm, load_llama
 from calm_train.config import Config, parse_command_line
 from calm_train.data import Special, held_out_documents
+from calm_train.files import replace_file
+from calm_train.memory import told_out_of_memory
 from calm_train.models.calm import Calm
 from calm_train.models.llama import Llama
 from calm_train.vocabulary import Vocabulary
@@ -88,11 +92,12 @@ def record_tokens(model: Llama, tokens: Tensor) -> dict[str, Tensor]:
 def held_out_chunks(config: Config, special: Special, vocabulary: Vocabulary) -> Tensor:
     """The beginnings of the first documents [ROWS, S, K], few enough chunks for their logits to stay small."""
     length = min(MAX_CHUNKS, LOGIT_BYTES // (4 * ROWS * special.patch_size * vocabulary.size))
-    shard = config.run / "shards" / config.data.held_out[0]
+    shard = config.run / "shards" / config.data.scored
     documents = held_out_documents(shard, special, length, ROWS)
     return torch.stack([torch.from_numpy(document) for document in documents])
 
 
+@told_out_of_memory()
 def main() -> None:
     config = parse_command_line("calm")
     torch.set_num_threads(config.calm.threads)
@@ -105,8 +110,9 @@ def main() -> None:
         tensors = record(load_calm(folder, config.run / "autoencoder"), chunks, special)
     else:
         tensors = record_tokens(load_llama(folder), chunks)
-    save_file({name: value.clone() for name, value in tensors.items()}, config.run / "golden.safetensors")
-    print(f"golden tensors of {chunks.shape[1]} chunks in {config.run / 'golden.safetensors'}")
+    values, path = {name: value.clone() for name, value in tensors.items()}, config.run / "golden.safetensors"
+    replace_file(path, partial(save_file, values))
+    print(f"golden tensors of {chunks.shape[1]} chunks in {path}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -13,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from calm_train.data import Mixture
+from calm_train.files import NotWritten, append_line, make_folder
+from calm_train.memory import told_out_of_memory
 from calm_train.optimizer import optimizer_for
 from calm_train.progress import Progress
 from calm_train.schedule import Plan
@@ -57,6 +60,7 @@ class Loop:
     ):
         """`start` is the state of the run that this one starts from; its own state, where there is one, goes first."""
         self.model, self.section, self.folder, self.hooks = model, section, folder, hooks
+        self.metrics = folder / "metrics.jsonl"
         self.data, self.costs, self.identity = data, costs, identity
         trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self.names, self.parameters = list(trained), list(trained.values())
@@ -65,7 +69,7 @@ class Loop:
         self.plan = Plan.start(section, costs.flops_per_step, costs.before.flops)
         self.step = self.saved_step = 0
         self.seconds = 0.0
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         if start is not None:
             self._begin_from(start)
         self._resume()
@@ -77,7 +81,8 @@ class Loop:
         self.progress = Progress(self.folder.name, self.step, self.plan.total)
         while not self.plan.finished(self.step):
             begin = time.time()
-            figures = self._step()
+            with told_out_of_memory(self._too_little_memory):
+                figures = self._step()
             durations = [*durations[-199:], time.time() - begin]
             self.seconds += durations[-1]
             self.step += 1
@@ -116,16 +121,8 @@ class Loop:
         rate = self.plan.learning_rate(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        try:
-            loss, figures = self.hooks.loss(self.plan.progress(self.step))
-            loss.backward()
-        except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not _out_of_memory(error):
-                raise
-            raise SystemExit(
-                f"out of memory at step {self.step}: lower rows (now {self.section.rows}) or row_chunks "
-                f"(now {self.section.row_chunks}); {self._saved()}"
-            ) from None
+        loss, figures = self.hooks.loss(self.plan.progress(self.step))
+        loss.backward()
         norm = nn.utils.clip_grad_norm_(self.parameters, self.section.clip)
         if not math.isfinite(norm.item()):
             raise SystemExit(
@@ -140,9 +137,29 @@ class Loop:
             torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
         return {"loss": loss.detach(), "grad_norm": norm, **figures}
 
+    def _too_little_memory(self) -> str:
+        section = self.section
+        return (
+            f"out of memory at step {self.step}: lower rows (now {section.rows}) or row_chunks "
+            f"(now {section.row_chunks}); {self._saved()}"
+        )
+
     def _saved(self) -> str:
         step = self.saved_step
         return f"the checkpoint of step {step} is kept" if step else "no checkpoint was written yet"
+
+    @contextmanager
+    def _telling_what_is_kept(self, doing: str) -> Iterator[None]:
+        """Too little memory for, or a failing write of, what a run does between its steps."""
+
+        def sentence() -> str:
+            return f"out of memory while {doing} at step {self.step}: free some and start again; {self._saved()}"
+
+        try:
+            with told_out_of_memory(sentence):
+                yield
+        except NotWritten as error:
+            raise SystemExit(f"{error}; {self._saved()}") from None
 
     def _evaluation_is_due(self, last: float) -> bool:
         if self.section.evaluate_steps:
@@ -168,15 +185,15 @@ class Loop:
 
     def _evaluate(self) -> None:
         # Evaluations happen by the clock, so they must not touch the random numbers that training draws.
-        with torch.random.fork_rng():
+        with self._telling_what_is_kept("evaluating"), torch.random.fork_rng():
             self._with_average(lambda: self._write(self.hooks.evaluate()))
 
     def _write(self, row: dict[str, float]) -> None:
         spent = self.spent()
         done = {"step": self.step, "seconds": spent.seconds, "tokens": spent.tokens, "flops": spent.flops}
         self.progress.line(done | row)
-        with (self.folder / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(done | row) + "\n")
+        with self._telling_what_is_kept("logging"):
+            append_line(self.metrics, json.dumps(done | row))
 
     def _with_average(self, action: Callable[[], None]) -> None:
         own = [p.detach().clone() for p in self.parameters]
@@ -206,9 +223,10 @@ class Loop:
             "data": self.data.state(),
             "identity": self.identity,
         }
-        write_state(self.folder, state)
-        self.saved_step = self.step
-        self._with_average(lambda: self.hooks.export(self.facts()))
+        with self._telling_what_is_kept("saving"):
+            write_state(self.folder, state)
+            self.saved_step = self.step
+            self._with_average(lambda: self.hooks.export(self.facts()))
 
     def _begin_from(self, state: dict[str, Any]) -> None:
         """What this run trains and that one did not keeps the weights it has, and all moments begin at zero then."""
@@ -226,8 +244,13 @@ class Loop:
 
     def _resume(self) -> None:
         state = read_state(self.folder, self.identity, self.section.device)
-        if state is None:
-            return
+        if state is not None:
+            self._restore(state)
+        # Without a state too: a run that was killed before its first checkpoint left rows behind.
+        with self._telling_what_is_kept("resuming"):
+            keep_until(self.metrics, self.step)
+
+    def _restore(self, state: dict[str, Any]) -> None:
         self._copy(state["model"])
         self.average = state["average"]
         self.optimizer.load_state_dict(state["optimizer"])
@@ -236,9 +259,4 @@ class Loop:
         self.plan = Plan(**state["plan"]).resumed(self.section, self.seconds)
         self.data.restore(state["data"])
         restore_random(state["random"])
-        keep_until(self.folder / "metrics.jsonl", self.step)
         print(f"resumed at step {self.step}", flush=True)
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

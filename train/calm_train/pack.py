@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from calm_train.config import Config, parse_command_line
-from calm_train.files import replace_file
+from calm_train.files import make_folder, replace_file
 from calm_train.text import read_documents
 from calm_train.vocabulary import Vocabulary
 
@@ -24,7 +24,7 @@ DESCRIPTION = "shard.json"
 
 def pack(documents: Iterable[str], vocabulary: Vocabulary, folder: Path) -> int:
     """Writes one shard and returns its number of tokens."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     dtype = np.uint16 if vocabulary.size <= 1 << 16 else np.uint32
     offsets = [0]
 

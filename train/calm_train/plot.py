@@ -7,6 +7,7 @@ compare   from results.json of calm_train.compare: chunk sizes and heads, score 
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from calm_train.curves import Series, read_metrics, series
+from calm_train.files import make_folder, replace_file
 
 # Held-out figures that are worth a panel, with the names of their axes.
 HELD_OUT = {"held_out_energy": "held-out energy", "held_out_cross_entropy": "held-out cross-entropy (nats a token)"}
@@ -48,9 +50,9 @@ def draw_series(
 
 
 def save(figure: Figure, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    replace_file(path, partial(figure.savefig, dpi=110, format="png"))
     pyplot.close(figure)
     print(path)
 

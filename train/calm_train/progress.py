@@ -7,9 +7,8 @@ from tqdm import tqdm
 
 class Progress:
     def __init__(self, name: str, step: int, total: int):
-        hidden = not sys.stderr.isatty()
-        style = {"unit": "step", "dynamic_ncols": True, "disable": hidden, "file": sys.stderr}
-        self.bar = tqdm(desc=name, initial=step, total=total, **style)
+        hidden, out = not sys.stderr.isatty(), sys.stderr
+        self.bar = tqdm(desc=name, initial=step, total=total, unit="step", dynamic_ncols=True, disable=hidden, file=out)
 
     def advance(self, step: int, total: int, tokens_per_second: float, minutes_left: float) -> None:
         if self.bar.disable:

@@ -6,6 +6,7 @@ import torch
 from calm_train.checkpoint import load_calm
 from calm_train.config import Config, parse_command_line
 from calm_train.data import Special
+from calm_train.memory import told_out_of_memory
 from calm_train.models.calm import Calm
 from calm_train.pool import generate
 from calm_train.vocabulary import Vocabulary
@@ -20,6 +21,8 @@ def aligned_prompt(text: str, vocabulary: Vocabulary, special: Special) -> np.nd
 
 def stories(config: Config, model: Calm, vocabulary: Vocabulary) -> list[str]:
     section = config.sample
+    if not section.stories:
+        return []
     special = Special.of(vocabulary, config.patch_size)
     prompt = aligned_prompt(section.prompt, vocabulary, special)
     torch.manual_seed(section.seed)
@@ -35,6 +38,7 @@ def stories(config: Config, model: Calm, vocabulary: Vocabulary) -> list[str]:
     return [section.prompt + vocabulary.decode(tokens) for tokens in texts]
 
 
+@told_out_of_memory()
 def main() -> None:
     config = parse_command_line("sample")
     torch.set_num_threads(config.calm.threads)

@@ -19,6 +19,13 @@ class DataSection:
     final_fraction: float = 0.25
     held_out: list[str] = field(default_factory=list)
 
+    @property
+    def scored(self) -> str:
+        """The held-out source that BrierLM is measured on."""
+        if not self.held_out:
+            raise SystemExit("[data] held_out = []: it must name a source whose text is scored and not trained on")
+        return self.held_out[0]
+
     def mix_at(self, progress: float) -> dict[str, float]:
         """The last part of the training may see a mix of its own: what the model should sound like."""
         final = progress >= 1 - self.final_fraction

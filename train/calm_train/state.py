@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from calm_train.files import replace_file
+from calm_train.memory import told_out_of_memory
 
 # May differ between the run and its resumption: they change when and where it computes, not what.
 FREE = {
@@ -66,19 +67,31 @@ def read_state(folder: Path, identity: dict[str, Any] | None, device: str) -> di
     if not path.exists():
         return None
     try:
-        state = torch.load(path, weights_only=True, map_location=device)
+        with told_out_of_memory():
+            state = torch.load(path, weights_only=True, map_location=device)
     except Exception as error:
         raise SystemExit(f"{path} cannot be read ({type(error).__name__}); delete {folder} to start over") from None
     if identity is None:
         return state
     before = state.get("identity", {})
-    for name in sorted(set(identity) | set(before)):
-        if name not in FREE and before.get(name) != identity.get(name):
+    refuse_other_text(folder, before.get("text", {}), identity.get("text", {}))
+    for name in sorted((set(identity) | set(before)) - FREE - {"text"}):
+        if before.get(name) != identity.get(name):
             raise SystemExit(
                 f"{folder} was started with {name} = {before.get(name)}, now it is {identity.get(name)}: "
                 "give the old value to go on, or delete the folder to start over"
             )
     return state
+
+
+def refuse_other_text(folder: Path, before: dict[str, str], now: dict[str, str]) -> None:
+    """Both map sources to fingerprints of their packed text. A state from before these were saved names none."""
+    for source, fingerprint in now.items():
+        if before.get(source, fingerprint) != fingerprint:
+            raise SystemExit(
+                f"{folder} was started on other text of the source {source}: pack what it had then to go on, or delete "
+                "the folder to start over"
+            )
 
 
 def read_start(folder: Path, identity: dict[str, Any], device: str) -> tuple[dict[str, Any], Spent]:
@@ -100,7 +113,8 @@ def keep_until(metrics: Path, step: int) -> None:
         return
     lines = metrics.read_text().splitlines(keepends=True)
     kept = [line for line in lines if line.endswith("\n") and _step(line) <= step]
-    replace_file(metrics, lambda path: path.write_text("".join(kept)))
+    if kept != lines:
+        replace_file(metrics, lambda path: path.write_text("".join(kept)))
 
 
 def _step(line: str) -> int:

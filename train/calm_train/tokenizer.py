@@ -38,6 +38,8 @@ def byte_characters() -> list[str]:
 
 
 def learn(config: Config) -> None:
+    if not config.tokenizer.files:
+        raise SystemExit("[tokenizer] files = []: it must name the text that the vocabulary is learned from")
     files = [config.corpora / name for name in config.tokenizer.files]
     documents = (document for path in files for document in read_documents(path))
     vocabulary = train_vocabulary(documents, config.tokenizer.vocab_size)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from calm_train.checkpoint import COMMON, official_tensors, special_ids, write_folder
 from calm_train.config import Config
 from calm_train.data import Mixture, Special, held_out_documents
+from calm_train.files import link_missing
 from calm_train.loop import Costs, Hooks, Loop
 from calm_train.sections import OptimSection
 from calm_train.state import Spent, read_start
@@ -20,19 +21,35 @@ from calm_train.vocabulary import Vocabulary
 HELD_OUT_DOCUMENTS = 48
 
 
+def check_device(name: str) -> None:
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise SystemExit(f'device = "{name}": PyTorch finds {torch.cuda.device_count()} CUDA devices here')
+
+
+def take_parts(run: Path, earlier: Path, name: str) -> None:
+    """What a run lacks and one that it starts from has: links, since both must agree in it anyway. An autoencoder is a
+    part of a CALM's run alone: what trains one writes that folder."""
+    parts = ("tokenizer", "shards", *(("autoencoder",) if name == "calm" else ()))
+    link_missing(run, {part: earlier / part for part in parts})
+
+
 class TrainingRun:
     def __init__(self, config: Config, section: OptimSection, name: str, patch_size: int, *, final_mix: bool = True):
         """`name` is the folder of the state under `training`; `final_mix` is whether the run ends with that mix."""
+        check_device(section.device)
         torch.set_num_threads(section.threads)
         torch.manual_seed(section.seed)
         self.config, self.section, self.folder = config, section, config.run / "training" / name
+        if section.start_from:
+            take_parts(config.run, Path(section.start_from), name)
         self.vocabulary = Vocabulary.load(config.run / "tokenizer")
         self.special = Special.of(self.vocabulary, patch_size)
         self.final_mix = final_mix
         names = set(config.data.mix) | set(config.data.final_mix if final_mix else {})
         if not names:
             raise SystemExit("[data] mix names no source to train on")
-        self.mixture = Mixture(config.run / "shards", names, self.special, section.seed, self.vocabulary.fingerprint)
+        self.mixture = Mixture(config.run / "shards", names, self.special, section.seed)
         self.mixture.require(section.row_chunks)
 
     def rows(self, progress: float, chunks: int) -> tuple[Tensor, Tensor]:
@@ -44,7 +61,7 @@ class TrainingRun:
 
     def held_out(self, max_chunks: int) -> list[np.ndarray]:
         """The documents that are scored in training."""
-        folder = self.config.run / "shards" / self.config.data.held_out[0]
+        folder = self.config.run / "shards" / self.config.data.scored
         return held_out_documents(folder, self.special, max_chunks, HELD_OUT_DOCUMENTS)
 
     def write(self, folder: str, model: nn.Module, own: dict[str, Any], generation: tuple[str, ...] = ()) -> None:
@@ -60,7 +77,7 @@ class TrainingRun:
         """Trains to the end. `flops_of(chunks)` counts this training alone, `before` what went into parts of the
         model; `parts` are fingerprints of what must not change before a resumption."""
         data = self.config.data
-        identity = asdict(self.section) | parts
+        identity = asdict(self.section) | parts | {"text": self.mixture.fingerprints()}
         identity |= {"patch_size": self.special.patch_size, "tokenizer": self.vocabulary.fingerprint}
         identity |= {"mix": data.mix, "final_mix": data.final_mix, "final_fraction": data.final_fraction}
         chunks = self.section.rows * self.section.row_chunks

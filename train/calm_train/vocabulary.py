@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tiktoken
 
-from calm_train.files import replace_file
+from calm_train.files import make_folder, replace_file
 
 RANKS_FILE = "tokenizer.model"
 CONFIG_FILE = "tokenizer_config.json"
@@ -72,7 +72,7 @@ class Vocabulary:
         return b"".join(self.ranks[t] for t in tokens if t < len(self.ranks)).decode("utf-8", errors="replace")
 
     def save(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lines = [f"{base64.b64encode(token).decode()} {rank}\n" for rank, token in enumerate(self.ranks)]
         replace_file(folder / RANKS_FILE, lambda path: path.write_text("".join(lines)))
         config = {f"{kind}_token": token for kind, token in SPECIAL_TOKENS.items()}

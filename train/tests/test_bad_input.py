@@ -1,16 +1,18 @@
 """What people give by mistake ends with one sentence that names it."""
 
+import dataclasses
 import json
 import lzma
+import shutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 from torch._dynamo.exc import InternalTorchDynamoError
 from toy import CONFIG, call, stories
 
-from calm_train import autoencoder, calm, pack, tokenizer
-from calm_train.config import build_config
+from calm_train import autoencoder, baseline, calm, card, evaluate, golden, pack, tokenizer
 from calm_train.data import Shard
 from calm_train.precision import compiled
 from calm_train.text import read_documents
@@ -50,31 +52,9 @@ def test_jsonl_gives_its_texts_compressed_or_not(tmp_path: Path):
     assert list(read_documents(tmp_path / "b.jsonl.xz")) == ["One.", "Two\nlines."]
 
 
-def test_blocks_that_chunks_do_not_divide():
-    raw = {"corpora": ".", "run": ".", "patch_size": 3, "training": {"block_tokens": 512}}
-    with pytest.raises(SystemExit, match="block_tokens = 512 is no multiple of patch_size = 3"):
-        build_config(raw)
-    config = build_config(raw | {"patch_size": 4})
-    assert (config.calm.row_chunks, config.baseline.row_chunks) == (128, 512)
-
-
-@pytest.mark.parametrize(
-    ("calm_section", "sentence"),
-    [({"beta": 2.0}, "proper for 0 < beta < 2"), ({"decay": "step"}, "decay is 'step'")],
-)
-def test_settings_that_cannot_be(calm_section: dict, sentence: str):
-    with pytest.raises(SystemExit, match=sentence):
-        build_config({"corpora": ".", "run": ".", "calm": calm_section})
-
-
-def test_an_unknown_head_and_a_budget_below_one_step(run: Path, fresh_run: Path):
-    config = run.parent / "toy.toml"
-    with pytest.raises(SystemExit, match="head is 'gan'; it must be one of energy, flow, diffusion"):
-        call(calm, config, "--run", str(fresh_run), "--head", "gan")
-    with pytest.raises(SystemExit, match="head_steps is 1; for the diffusion head it must be from 2 to 1000"):
-        call(calm, config, "--run", str(fresh_run), "--head", "diffusion", "--head-steps", "1")
+def test_a_budget_below_one_step(run: Path, fresh_run: Path):
     with pytest.raises(SystemExit, match=r"flops = 1e\+06 pays for no step: .* were spent before"):
-        call(calm, config, "--run", str(fresh_run), "--flops", "1e6")
+        call(calm, run.parent / "toy.toml", "--run", str(fresh_run), "--flops", "1e6")
 
 
 def test_a_missing_configuration(tmp_path: Path):
@@ -109,6 +89,18 @@ def test_a_tokenizer_that_does_not_match(run: Path, fresh_run: Path):
     call(pack, config, "--run", str(fresh_run))
     with pytest.raises(SystemExit, match="was trained with another tokenizer than"):
         call(calm, config, "--run", str(fresh_run))
+
+
+@pytest.mark.parametrize("command", [calm, autoencoder, baseline, golden, card, evaluate])
+def test_held_out_text_of_another_tokenizer(run: Path, tmp_path: Path, command: ModuleType):
+    for part in ("tokenizer", "autoencoder", "checkpoint"):
+        (tmp_path / part).symlink_to(run / part)
+    shutil.copytree(run / "shards", tmp_path / "shards")
+    other = dataclasses.replace(Vocabulary.load(run / "tokenizer"), pattern=r"\s+|\S+")
+    pack.pack(stories(), other, tmp_path / "shards" / "more")
+    sources = ("--data.mix", "{ stories = 1.0 }", "--data.held-out", '["more"]')
+    with pytest.raises(SystemExit, match=r"shards/more was packed with another tokenizer; run calm_train.pack again"):
+        call(command, run.parent / "toy.toml", "--run", str(tmp_path), *sources)
 
 
 def test_a_run_without_its_earlier_steps(run: Path, tmp_path: Path):

@@ -1,6 +1,7 @@
 """A run that starts from another one: its weights go on, its costs count, and what does not fit is refused."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,23 @@ def test_a_deeper_head_begins_by_changing_nothing(run: Path, fresh_run: Path):
             torch.testing.assert_close(tensor, torch.zeros_like(tensor), rtol=0, atol=1e-6)
     for name in earlier:
         torch.testing.assert_close(later[name], earlier[name], rtol=0, atol=1e-6)
+
+
+def test_a_run_takes_the_parts_that_it_lacks_from_that_run(run: Path, tmp_path: Path):
+    config, own = run.parent / "toy.toml", tmp_path / "own"
+    call(baseline, config, "--run", str(own), "--start-from", str(run), "--steps", "2")
+    assert not (own / "autoencoder").exists()
+    call(calm, config, "--run", str(own), "--start-from", str(run), "--steps", "2")
+    for part in ("tokenizer", "shards", "autoencoder"):
+        assert (own / part).resolve() == (run / part).resolve()
+    assert (own / "checkpoint" / "model.safetensors").exists()
+
+
+def test_parts_that_a_run_has_are_its_own(run: Path, tmp_path: Path):
+    shutil.copytree(run / "tokenizer", tmp_path / "tokenizer")
+    call(baseline, run.parent / "toy.toml", "--run", str(tmp_path), "--start-from", str(run), "--steps", "2")
+    assert not (tmp_path / "tokenizer").is_symlink()
+    assert (tmp_path / "shards").is_symlink()
 
 
 def test_what_both_runs_spent_counts(run: Path, fresh_run: Path):

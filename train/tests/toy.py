@@ -4,6 +4,11 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+import torch
+
+from calm_train.loop import Loop
+
 CONFIG = """
 corpora = "{folder}"
 run = "{folder}/run"
@@ -61,3 +66,22 @@ def call(command: ModuleType, config: Path, *overrides: str) -> None:
         command.main()
     finally:
         sys.argv = before
+
+
+class Killed(BaseException):
+    pass
+
+
+def kill_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    own = Loop._step
+
+    def killed(loop: Loop) -> dict[str, torch.Tensor]:
+        if loop.step == step:
+            raise Killed
+        return own(loop)
+
+    monkeypatch.setattr(Loop, "_step", killed)
+
+
+def state_of(run: Path, name: str = "calm") -> dict:
+    return torch.load(run / "training" / name / "state.pt", weights_only=True)

@@ -9,11 +9,10 @@ from torch import Tensor
 from calm_train.models.diffusion_head import DiffusionHead
 from calm_train.models.energy_head import EnergyHead
 from calm_train.models.flow_head import FlowHead
+from calm_train.section_checks import check_head
 
 # How many steps the published samplers take; the energy head has none.
 PUBLISHED_STEPS = {"energy": 0, "flow": 10, "diffusion": 100}
-# Two times a midpoint step, in thousandths; a thousand noise levels, of which the first and the last are visited.
-STEP_LIMITS = {"energy": (0, 0), "flow": (1, 500), "diffusion": (2, 1000)}
 
 
 @dataclass(frozen=True)
@@ -48,11 +47,7 @@ class Head(Protocol):
 
 
 def build_head(shape: HeadShape, hidden_size: int, latent_size: int) -> EnergyHead | FlowHead | DiffusionHead:
-    if shape.kind not in PUBLISHED_STEPS:
-        raise SystemExit(f"head is {shape.kind!r}; it must be one of {', '.join(PUBLISHED_STEPS)}")
-    least, most = STEP_LIMITS[shape.kind]
-    if not least <= shape.steps <= most:
-        raise SystemExit(f"head_steps is {shape.steps}; for the {shape.kind} head it must be from {least} to {most}")
+    check_head(shape.kind, shape.num_steps)
     if shape.kind == "energy":
         return EnergyHead(hidden_size, shape.noise_size, latent_size, shape.num_mlp_layers)
     if shape.kind == "flow":
