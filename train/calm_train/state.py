@@ -16,7 +16,6 @@ FREE = {
     "device",
     "threads",
     "compile",
-    "precision",
     "log_steps",
     "evaluate_minutes",
     "evaluate_steps",

@@ -14,6 +14,7 @@ from calm_train.config import Config
 from calm_train.data import Mixture, Special, held_out_documents
 from calm_train.files import link_missing
 from calm_train.loop import Costs, Hooks, Loop
+from calm_train.precision import precision_name, precision_of
 from calm_train.sections import OptimSection
 from calm_train.state import Spent, read_start
 from calm_train.vocabulary import Vocabulary
@@ -79,6 +80,8 @@ class TrainingRun:
         data = self.config.data
         identity = asdict(self.section) | parts | {"text": self.mixture.fingerprints()}
         identity |= {"patch_size": self.special.patch_size, "tokenizer": self.vocabulary.fingerprint}
+        # What "auto" came to: a run that goes on elsewhere must not change its arithmetic unnoticed.
+        identity |= {"precision": precision_name(precision_of(self.section.device, self.section.precision))}
         identity |= {"mix": data.mix, "final_mix": data.final_mix, "final_fraction": data.final_fraction}
         chunks = self.section.rows * self.section.row_chunks
         start, spent = None, Spent(flops=before)

@@ -13,6 +13,7 @@ from toy import Killed, call, kill_at, state_of, stories
 
 from calm_train import calm, pack
 from calm_train.data import Shard
+from calm_train.precision import PRECISIONS, precision_name, precision_of
 from calm_train.vocabulary import Vocabulary
 
 STEPS = ("--steps", "30", "--dropout", "0.1", "--log-steps", "1")
@@ -132,6 +133,16 @@ def test_resuming_with_another_configuration_is_refused(run: Path, fresh_run: Pa
     with pytest.raises(SystemExit, match=r"was started with learning_rate = 0.001, now it is 0.01: give the old value"):
         call(calm, config, "--run", str(fresh_run), "--steps", "3", "--learning-rate", "0.01")
     call(calm, config, "--run", str(fresh_run), "--steps", "3", "--log-steps", "1", "--minutes", "9")
+
+
+def test_resuming_in_another_arithmetic_is_refused_even_where_the_machine_would_choose_it(run: Path, fresh_run: Path):
+    config = run.parent / "toy.toml"
+    call(calm, config, "--run", str(fresh_run), "--steps", "3")
+    chosen = precision_name(precision_of("cpu", "auto"))
+    other = next(name for name in PRECISIONS if name != chosen)
+    call(calm, config, "--run", str(fresh_run), "--steps", "3", "--precision", chosen)
+    with pytest.raises(SystemExit, match=f"was started with precision = {chosen}, now it is {other}"):
+        call(calm, config, "--run", str(fresh_run), "--steps", "3", "--precision", other)
 
 
 def test_a_broken_checkpoint_is_never_loaded(run: Path, fresh_run: Path):
