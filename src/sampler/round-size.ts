@@ -56,6 +56,11 @@ export function roundsByAgreement(n: number, outlook: DrawOutlook = USUAL): Roun
   };
 }
 
+/** The same for a plurality, which knows itself how many it needs at least. */
+export function roundOfPlurality(wanted: number, drawn: number, left: number, outlook: DrawOutlook): number {
+  return takesAll(drawn, left, outlook) ? left : withRest(wanted, left, outlook);
+}
+
 function bestRound(expectedDraws: number, outlook: DrawOutlook): number {
   return Math.ceil(Math.sqrt(2 * callCost(outlook) * expectedDraws));
 }

@@ -1,5 +1,5 @@
 /** Which controlled decision serves a request, and whether it needs one. */
-import type { ChunkDecision, DecisionContext } from '../decision.js';
+import { type ChunkDecision, type DecisionContext, partialSizeOf } from '../decision.js';
 import type { OutcomeLaw } from '../exact-power.js';
 import { limitReached } from '../on-limit.js';
 import { exponentOf, powerOf } from '../power.js';
@@ -41,8 +41,9 @@ export function startControlledDecision(
   settings: SamplingSettings,
   step: number,
   exactDrawLimit: number,
-  { history = NO_HISTORY, given = [] }: DecisionContext,
+  context: DecisionContext,
 ): ChunkDecision {
+  const { history = NO_HISTORY, given = [], outlook } = context;
   const { temperature, numCandidates, seed, choice, controls = {} } = settings;
   const sampler = settings.sampler ?? DEFAULT_SAMPLER;
   const law = settings.temperatureLaw ?? DEFAULT_TEMPERATURE_LAW;
@@ -51,13 +52,14 @@ export function startControlledDecision(
   const isExact = sampler === 'exact' && hasTries;
   const poolLimit = given.length > 0 ? GIVEN_DRAW_LIMIT : numCandidates;
   const softLimit = isExact ? exactDrawLimit : poolLimit;
+  // A power of a conditional probability, and a tail of one, are known token by token only.
+  const byChunk = law === 'chunk' && !cutsTail(controls) && (controls.repetitionPenalty ?? 1) === 1;
   const input: ControlledInput = {
     temperature,
     controls,
     weights,
     given,
-    // A power of a conditional probability, and a tail of one, are known token by token only.
-    byChunk: law === 'chunk' && !cutsTail(controls) && (controls.repetitionPenalty ?? 1) === 1,
+    byChunk,
     tries: hasTries ? triesAt(temperature, sampler) : null,
     softLimit,
     acceptedLimit: isExact ? exactDrawLimit : numCandidates,
@@ -66,6 +68,8 @@ export function startControlledDecision(
       if (isExact) throw limitReached(temperature, exactDrawLimit);
     },
     random: new RandomStream({ seed, choice, step }),
+    outlook,
+    partialSize: byChunk ? undefined : partialSizeOf(context, 'token'),
   };
   return controlledDecision(input);
 }
