@@ -57,8 +57,8 @@ export interface ControlledInput {
   /** What drawing is likely to cost. */
   readonly outlook: DrawOutlook | undefined;
   /**
-   * Tokens a chunk, where candidates are decoded token by token. Undefined where whole chunks are chosen: whether a try
-   * goes on depends on all tokens of its first candidate, and each next try on that.
+   * Tokens a chunk, where candidates are decoded token by token. Where whole chunks are chosen that pays below given tokens
+   * only: whether a try goes on depends on all tokens of its first candidate, and each next try on that.
    */
   readonly partialSize: number | undefined;
 }
@@ -152,7 +152,7 @@ function* allowedOutcomes(
 ): Drawing<readonly number[]> {
   for (;;) {
     yield* draws.lookAtAll(choice.prefix, choice.depth);
-    const found = outcomesOf(draws.tree, choice).filter(isAllowed);
+    const found = outcomesOf(draws, choice).filter(isAllowed);
     if (found.length > 0) return found;
     if (draws.fetched >= limit) throw nothingAllowed(limit, 'controls');
     const { fetched } = draws;

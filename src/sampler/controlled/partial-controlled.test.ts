@@ -81,9 +81,15 @@ function cutsTail({ topP, topK, minP }: TokenControls): boolean {
   return topP !== undefined || topK !== undefined || minP !== undefined;
 }
 
-test.each(['auto', 'pool'] as const)('no choice changes below given tokens: %s', sampler => {
+test.each(
+  (['token', 'chunk'] as const).flatMap(temperatureLaw =>
+    ([0, 0.5, 1.4] as const).flatMap(temperature =>
+      (['auto', 'pool'] as const).map(sampler => ({ temperatureLaw, temperature, sampler })),
+    ),
+  ),
+)('no choice changes below given tokens: %o', setting => {
   for (const given of [[4], [0, 1], [2, 2, 2]]) {
-    const { draws, decodedTokens } = bothWays({ sampler, temperatureLaw: 'token' }, given);
+    const { draws, decodedTokens } = bothWays(setting, given);
     // What begins otherwise costs a token.
     expect(decodedTokens).toBeLessThan(0.5 * K * draws);
   }

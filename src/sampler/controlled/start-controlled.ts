@@ -69,7 +69,7 @@ export function startControlledDecision(
     },
     random: new RandomStream({ seed, choice, step }),
     outlook,
-    partialSize: byChunk ? undefined : partialSizeOf(context, 'token'),
+    partialSize: byChunk && given.length === 0 ? undefined : partialSizeOf(context, 'token'),
   };
   return controlledDecision(input);
 }
