@@ -147,8 +147,8 @@ export class CandidateDraws {
 
   /** The tokens on the way to a node, in the order of the text. */
   chunk(node: number): Chunk {
-    const tokens = this.tree.path(node).map(step => this.tree.token(step));
-    return this.#isBackward ? tokens.reverse() : tokens;
+    const tokens = this.tree.chunk(node);
+    return this.#isBackward ? tokens.toReversed() : tokens;
   }
 
   get #isBackward(): boolean {
