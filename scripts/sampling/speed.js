@@ -6,7 +6,7 @@ import { openModel, percent, printHeader, printRow } from './open-model.js';
 
 /**
  * The reference draws all N candidates and decodes every one of them in full before it looks at any; so does a pool
- * above T = 1, through the same graphs.
+ * above T = 1, through the same graphs, of a model that decodes whole candidates only.
  */
 const REFERENCE = { temperature: 2, sampler: 'pool', temperatureLaw: 'chunk', isReference: true };
 
@@ -31,6 +31,7 @@ export async function measureSpeed(options) {
   ]);
   for (const batch of batches) {
     const opened = openModel(directory, { slots: batch, threads });
+    const openedForReference = openModel(directory, { slots: batch, threads, partialDraw: false });
     const prompts = Array.from({ length: batch }, (_, i) => promptOf(opened, documents, i));
     const settings = [
       ...temperatures.flatMap(temperature =>
@@ -44,7 +45,8 @@ export async function measureSpeed(options) {
     const best = new Map();
     for (let round = 0; round < rounds; round += 1) {
       for (const setting of settings) {
-        const measured = await measureOnce(opened, prompts, chunks, {
+        const model = setting.isReference ? openedForReference : opened;
+        const measured = await measureOnce(model, prompts, chunks, {
           ...setting,
           numCandidates: candidates,
         });
@@ -88,6 +90,7 @@ export async function measureSpeed(options) {
       ]);
     }
     await opened.close();
+    await openedForReference.close();
   }
   return rows;
 }

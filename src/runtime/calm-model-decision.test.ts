@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import type { ChunkDecision } from '../sampler/decision.js';
+import type { ChunkDecision, Wish } from '../sampler/decision.js';
 import { startDecision } from '../sampler/start-decision.js';
 import { RowDecision } from './calm-model-decision.js';
 import type { DecodeRow } from './model.js';
@@ -16,6 +16,11 @@ const row: DecodeRow = {
 function start(decision: () => ChunkDecision): RowDecision {
   vi.mocked(startDecision).mockImplementationOnce(decision);
   return new RowDecision(row, { chunkSize: 1, exactDrawLimit: 500, partialLaws: [] });
+}
+
+/** A wish for one token of each of these candidates, after which `remaining` more of them may be wanted. */
+function tokensAt(position: number, candidates: readonly number[], remaining: number): Wish {
+  return { kind: 'tokens', tokens: candidates.map(candidate => ({ candidate, position })), remaining };
 }
 
 it('hands over candidates in the groups that the decision asks for, and counts them', () => {
@@ -85,13 +90,14 @@ it('keeps a candidate of a wrong length to its row', () => {
 it('hands over parts of candidates, and a whole one where a beginning is wanted', () => {
   const groups: (readonly (readonly number[])[])[] = [];
   vi.mocked(startDecision).mockImplementationOnce(function* () {
-    groups.push(yield { kind: 'beginnings', count: 2 });
-    groups.push(yield { kind: 'position', candidates: [1], position: 1 });
+    groups.push(yield { kind: 'fresh', count: 2, position: 0 });
+    groups.push(yield tokensAt(1, [1], 0));
     return { chunk: [9, 9], draws: 2, fallback: false };
   });
   const decision = new RowDecision(row, { chunkSize: 2, exactDrawLimit: 500, partialLaws: ['chunk'] });
   expect(startDecision).toHaveBeenLastCalledWith(row.sampling, 7, 500, {
     chunkSize: 2,
+    partialLaws: ['chunk'],
     outlook: { sharers: 1 },
   });
   expect([decision.part(0), decision.part(1)]).toEqual([
@@ -102,17 +108,17 @@ it('hands over parts of candidates, and a whole one where a beginning is wanted'
   decision.give([2]);
   expect([decision.wantsNewCandidates, decision.part(0)]).toEqual([false, { candidate: 1, position: 1 }]);
   decision.give([3]);
-  expect(groups).toEqual([[[1, 7], [2]], [[3]]]);
+  expect(groups).toEqual([[[1], [2]], [[3]]]);
   expect(decision.outcome).toMatchObject({ chunk: [9, 9] });
 });
 
 it('asks for few candidates whole, and again for none that it knows', () => {
   const groups: (readonly (readonly number[])[])[] = [];
   vi.mocked(startDecision).mockImplementationOnce(function* () {
-    groups.push(yield { kind: 'beginnings', count: 2 });
-    groups.push(yield { kind: 'position', candidates: [0, 1], position: 1 });
-    groups.push(yield { kind: 'position', candidates: [1, 0], position: 2 });
-    groups.push(yield { kind: 'beginnings', count: 1 });
+    groups.push(yield { kind: 'fresh', count: 2, position: 0 });
+    groups.push(yield tokensAt(1, [0, 1], 1));
+    groups.push(yield tokensAt(2, [1, 0], 0));
+    groups.push(yield { kind: 'fresh', count: 1, position: 0 });
     return { chunk: [9, 9, 9], draws: 3, fallback: false };
   });
   const decision = new RowDecision(row, { chunkSize: 3, exactDrawLimit: 500, partialLaws: ['chunk'] });
@@ -122,16 +128,16 @@ it('asks for few candidates whole, and again for none that it knows', () => {
   decision.give([2, 12, 22]);
   expect([decision.missing, decision.part(0)]).toEqual([1, { candidate: 2, position: 0 }]);
   decision.give([3]);
-  expect(groups).toEqual([[[1, 11, 21], [2]], [[11], [12]], [[22], [21]], [[3]]]);
+  expect(groups).toEqual([[[1], [2]], [[11], [12]], [[22], [21]], [[3]]]);
   expect(decision.outcome).toMatchObject({ chunk: [9, 9, 9] });
 });
 
 it('asks for one position where many are wanted, or where it is the last one', () => {
   const many = Array.from({ length: 7 }, (_, i) => i);
   vi.mocked(startDecision).mockImplementationOnce(function* () {
-    yield { kind: 'beginnings', count: 7 };
-    yield { kind: 'position', candidates: many, position: 1 };
-    yield { kind: 'position', candidates: [3], position: 2 };
+    yield { kind: 'fresh', count: 7, position: 0 };
+    yield tokensAt(1, many, 1);
+    yield tokensAt(2, [3], 0);
     return { chunk: [9, 9, 9], draws: 7, fallback: false };
   });
   const decision = new RowDecision(row, { chunkSize: 3, exactDrawLimit: 500, partialLaws: ['chunk'] });

@@ -1,8 +1,15 @@
 /** One row's decision, driven from candidate to candidate until it has chosen. */
 
 import { CalmError } from '../errors.js';
-import type { Chunk, ChunkChoice, ChunkDecision, DecisionContext, Wish } from '../sampler/decision.js';
-import { DEFAULT_TEMPERATURE_LAW, type TemperatureLaw } from '../sampler/settings.js';
+import type {
+  Chunk,
+  ChunkChoice,
+  ChunkDecision,
+  DecisionContext,
+  TokensWish,
+  Wish,
+} from '../sampler/decision.js';
+import type { TemperatureLaw } from '../sampler/settings.js';
 import { startDecision } from '../sampler/start-decision.js';
 import type { DecodeRow, OpenDecision } from './model.js';
 
@@ -23,26 +30,27 @@ export interface RowDecisionOptions {
 
 /**
  * A call for one position of so few candidates costs about as much as one for all their positions, and the decision often
- * asks for the next position of the same ones then: 6 against 8 ms for six of CALM-M.
+ * asks for the next position of the same ones then: 6 against 8 ms for six of CALM-M. For each position that may be asked
+ * for next, and over the rows that share the calls.
  */
 const FEW_CANDIDATES = 6;
 
-/** A part that the decision waits for: its place in the answer, and the candidate. */
-interface Place {
-  readonly index: number;
-  readonly candidate: number;
+/** A part that the decision waits for, and its places in the answer. */
+interface OpenPart extends CandidatePart {
+  readonly places: readonly number[];
 }
 
 /** Hands candidates, or their parts, to a ChunkDecision one by one, in the groups that it asks for. */
 export class RowDecision implements OpenDecision {
   readonly kind = 'open';
   readonly #chunkSize: number;
+  readonly #sharers: number;
   #decision: ChunkDecision | null = null;
   #outcome: ChunkChoice | Error | null = null;
   #wish: Wish = 0;
-  /** What the wish gets, in its order, and the places of it that nothing was given for. */
+  /** What the wish gets, in its order, and the parts that it waits or waited for. */
   #answer: Chunk[] = [];
-  #open: readonly Place[] = [];
+  #open: readonly OpenPart[] = [];
   #filled = 0;
   /** Candidates that were given, whole or in part. */
   #count = 0;
@@ -52,11 +60,12 @@ export class RowDecision implements OpenDecision {
   /** `sharers`: rows of the batch whose candidates share the native calls. */
   constructor(row: DecodeRow, { chunkSize, exactDrawLimit, partialLaws }: RowDecisionOptions, sharers = 1) {
     this.#chunkSize = chunkSize;
+    this.#sharers = Math.max(1, sharers);
     const context: DecisionContext = {
       ...(row.history ? { history: row.history } : {}),
       ...(row.given ? { given: row.given } : {}),
-      outlook: { sharers: Math.max(1, sharers), expectedDraws: row.expectedDraws },
-      ...(partialLaws.includes(row.sampling.temperatureLaw ?? DEFAULT_TEMPERATURE_LAW) ? { chunkSize } : {}),
+      outlook: { sharers: this.#sharers, expectedDraws: row.expectedDraws },
+      ...(partialLaws.length > 0 ? { chunkSize, partialLaws } : {}),
     };
     this.#attempt(() => {
       this.#decision = startDecision(row.sampling, row.step, exactDrawLimit, context);
@@ -71,13 +80,13 @@ export class RowDecision implements OpenDecision {
 
   /** Whether it waits for candidates that it has seen nothing of; a whole one serves it then. */
   get wantsNewCandidates(): boolean {
-    return typeof this.#wish === 'number' || this.#wish.kind === 'beginnings';
+    return typeof this.#wish === 'number' || this.#wish.kind === 'fresh';
   }
 
   /** The `index`-th part that it waits for; `index` is below `missing`. */
   part(index: number): CandidatePart {
-    const { candidate } = this.#open[this.#filled + index]!;
-    return { candidate, position: this.#wantedPosition };
+    const { candidate, position } = this.#open[this.#filled + index]!;
+    return { candidate, position };
   }
 
   /** The choice, or the error that ended this row alone; null while parts are missing. */
@@ -97,10 +106,10 @@ export class RowDecision implements OpenDecision {
       this.fail(new Error(`a candidate of ${tokens.length} tokens instead of ${this.#chunkSize}`));
       return;
     }
-    const { index, candidate } = this.#open[this.#filled]!;
+    const { candidate, places } = this.#open[this.#filled]!;
     if (this.wantsNewCandidates) this.#count += 1;
     if (isWhole && typeof this.#wish !== 'number') this.#known.set(candidate, tokens);
-    this.#answer[index] = isWhole ? this.#partOf(tokens) : tokens;
+    for (const place of places) this.#answer[place] = isWhole ? this.#partOf(tokens, place) : tokens;
     this.#filled += 1;
     if (this.missing === 0) this.#attempt(() => this.#advance(this.#answer));
   }
@@ -132,35 +141,44 @@ export class RowDecision implements OpenDecision {
     if (!Number.isInteger(size) || size < 1) {
       throw new CalmError('internal', `A decision asked for ${size} candidates; at least 1 is a wish.`);
     }
-    const isPosition = typeof wish !== 'number' && wish.kind === 'position';
-    const places = Array.from({ length: size }, (_, index) => ({
-      index,
-      candidate: isPosition ? wish.candidates[index]! : this.#count + index,
-    }));
     this.#wish = wish;
     this.#answer = [];
     this.#filled = 0;
-    this.#open = isPosition ? places.filter(({ candidate }) => !this.#known.has(candidate)) : places;
-    if (!isPosition) return;
-    for (const { index, candidate } of places) {
-      const known = this.#known.get(candidate);
-      if (known !== undefined) this.#answer[index] = this.#partOf(known);
+    if (typeof wish !== 'number' && wish.kind === 'tokens') {
+      this.#open = this.#partsOf(wish);
+      for (const [place, { candidate }] of wish.tokens.entries()) {
+        const known = this.#known.get(candidate);
+        if (known !== undefined) this.#answer[place] = this.#partOf(known, place);
+      }
+      return;
     }
+    const position = typeof wish === 'number' ? null : wish.position;
+    this.#open = Array.from({ length: size }, (_, i) => ({
+      candidate: this.#count + i,
+      position,
+      places: [i],
+    }));
   }
 
-  /** Of a whole candidate what the wish asks for; whole ones are left so where any part of them will do. */
-  #partOf(chunk: Chunk): Chunk {
+  /** What a wish for tokens needs beyond what is known: each of them, or whole candidates where those cost no more. */
+  #partsOf({ tokens, remaining }: TokensWish): OpenPart[] {
+    const parts: OpenPart[] = tokens.flatMap(({ candidate, position }, place) =>
+      this.#known.has(candidate) ? [] : [{ candidate, position, places: [place] }],
+    );
+    const candidates = [...new Set(parts.map(({ candidate }) => candidate))];
+    if (candidates.length * this.#sharers > FEW_CANDIDATES * remaining) return parts;
+    return candidates.map(candidate => ({
+      candidate,
+      position: null,
+      places: parts.flatMap(part => (part.candidate === candidate ? part.places : [])),
+    }));
+  }
+
+  /** Of a whole candidate what the wish asks for at this place. */
+  #partOf(chunk: Chunk, place: number): Chunk {
     const wish = this.#wish;
-    return typeof wish !== 'number' && wish.kind === 'position' ? [chunk[wish.position]!] : chunk;
-  }
-
-  /** null where whole candidates are wanted, or cost no more. */
-  get #wantedPosition(): number | null {
-    if (typeof this.#wish === 'number') return null;
-    if (this.#wish.kind === 'beginnings') return 0;
-    const { position } = this.#wish;
-    const isLast = position === this.#chunkSize - 1;
-    return !isLast && this.#open.length <= FEW_CANDIDATES ? null : position;
+    if (typeof wish === 'number') return chunk;
+    return [chunk[wish.kind === 'fresh' ? wish.position : wish.tokens[place]!.position]!];
   }
 
   #attempt(action: () => void): void {
@@ -181,5 +199,5 @@ export class RowDecision implements OpenDecision {
 
 function sizeOf(wish: Wish): number {
   if (typeof wish === 'number') return wish;
-  return wish.kind === 'beginnings' ? wish.count : wish.candidates.length;
+  return wish.kind === 'fresh' ? wish.count : wish.tokens.length;
 }

@@ -8,7 +8,7 @@ import type { Session } from './ort/session.js';
 import { TensorBuffer } from './ort/tensor-buffer.js';
 
 /** The logits of all candidates of a call are in memory at once; this bounds them. */
-export const LOGIT_BYTES_PER_CALL = 64 << 20;
+const LOGIT_BYTES_PER_CALL = 64 << 20;
 /** More candidates than this in one call save no time any more. */
 const MAX_CANDIDATES_PER_CALL = 1024;
 
@@ -121,7 +121,8 @@ export function readChunk(words: Int32Array, index: number, chunkSize: number): 
   return chunk;
 }
 
-function candidatesPerCall(manifest: CalmManifest): number {
+/** Most candidates of one call. */
+export function candidatesPerCall(manifest: Pick<CalmManifest, 'chunk_size' | 'vocab_size'>): number {
   const logitBytes = manifest.chunk_size * manifest.vocab_size * Float32Array.BYTES_PER_ELEMENT;
   return Math.min(MAX_CANDIDATES_PER_CALL, Math.max(1, Math.floor(LOGIT_BYTES_PER_CALL / logitBytes)));
 }

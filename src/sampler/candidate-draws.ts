@@ -4,15 +4,27 @@
  * Reading is what a decision may depend on; how far the fetching ran ahead is not. A candidate is read at a depth:
  * depth i sees its first i tokens and nothing behind them, which is what the token law needs (docs/sampling.md).
  *
- * Where the model can decode a candidate token by token, only those tokens are decoded that a decision looks at: the
- * first of every candidate, and later ones where they can matter. What is chosen is the same either way.
+ * Where the model can decode a candidate token by token, only those tokens are decoded that a decision looks at: one
+ * of every candidate, and others where they can matter. What is chosen is the same either way.
  */
 import { CandidateTree } from './candidate-tree.js';
-import type { Chunk, Wish } from './decision.js';
+import type { CandidateToken, Chunk, Wish } from './decision.js';
 import type { RoundSize } from './round-size.js';
 
 /** A part of a decision: yields wishes like a ChunkDecision, returns a `Result`. */
 export type Drawing<Result> = Generator<Wish, Result, readonly Chunk[]>;
+
+/**
+ * In which order a candidate's tokens are decoded: from the first on, as the token law must, or from the last back, which
+ * tells whole chunks apart sooner, as later tokens are less certain.
+ */
+export type DecodingOrder = 'forward' | 'backward';
+
+/** A candidate, and how many of its tokens are to be known. */
+interface Target {
+  readonly candidate: number;
+  readonly depth: number;
+}
 
 /** Candidates that are looked at together at a later position: enough for one native call to pay. */
 const LARGEST_LOOK = 16;
@@ -25,13 +37,16 @@ export class CandidateDraws {
   readonly #roundSize: RoundSize;
   /** Tokens a chunk where candidates are decoded token by token, else undefined. */
   readonly #partialSize: number | undefined;
-  /** For each candidate its known nodes in the tree: the beginning of length i at index i - 1. */
+  readonly #order: DecodingOrder;
+  /** For each candidate its known nodes in the tree: that of its first i tokens in the order of decoding at index i - 1. */
   readonly #paths: number[][] = [];
   #read = 0;
 
-  constructor(limit: number, roundSize: RoundSize, partialSize?: number) {
+  /** `partialSize`: tokens a chunk, where they are decoded one by one in this order. */
+  constructor(limit: number, roundSize: RoundSize, partialSize?: number, order: DecodingOrder = 'forward') {
     this.limit = limit;
     this.#roundSize = roundSize;
+    this.#order = order;
     this.#partialSize = partialSize === 1 ? undefined : partialSize;
   }
 
@@ -50,6 +65,11 @@ export class CandidateDraws {
     return this.#partialSize ?? this.#paths[0]!.length;
   }
 
+  /** Whether candidates are decoded token by token. */
+  get isPartial(): boolean {
+    return this.#partialSize !== undefined;
+  }
+
   /** The tree node of the first `depth` tokens of a fetched candidate; the root for depth 0. They must be known. */
   node(candidate: number, depth: number): number {
     return depth === 0 ? 0 : this.#paths[candidate]![depth - 1]!;
@@ -60,9 +80,9 @@ export class CandidateDraws {
     return this.#paths[candidate]!.at(-1)!;
   }
 
-  /** Whether two fetched candidates are the same chunk, as far as `lookAtRepeated` has looked: then it knows. */
-  isSame(first: number, second: number): boolean {
-    return this.deepest(first) === this.deepest(second);
+  /** How many tokens of a fetched candidate are known. */
+  knownDepth(candidate: number): number {
+    return this.#paths[candidate]!.length;
   }
 
   /** Fetches until this candidate is there; false where the limit, or another one that is given, forbids it. */
@@ -81,50 +101,58 @@ export class CandidateDraws {
     if (this.fetched < this.limit) yield* this.#fetch(this.limit, this.limit);
   }
 
+  /** Fetches so many more candidates, or as many as the limit, or another one that is given, leaves. */
+  *fetchMore(count: number, limit = this.limit): Drawing<void> {
+    if (this.fetched < limit) yield* this.#fetch(count, limit);
+  }
+
   /** Learns of a fetched candidate whether it is below a node, and if so its node of `depth`; of others with it. */
   *look(candidate: number, prefix: number, depth: number): Drawing<boolean> {
     this.#read = Math.max(this.#read, candidate + 1);
     const way = this.tree.path(prefix);
-    const isOff = (path: readonly number[]) => way.some((node, i) => i < path.length && path[i] !== node);
     const own = this.#paths[candidate]!;
-    while (own.length < depth && !isOff(own)) yield* this.#lookFurther(candidate, own.length, isOff);
-    return !isOff(own);
+    while (own.length < depth && !isOff(own, way)) yield* this.#lookAlong(candidate, way);
+    return !isOff(own, way);
   }
 
-  /** Learns the same of all fetched candidates. */
+  /** Learns the same of all fetched candidates, and counts them as read. */
   *lookAtAll(prefix: number, depth: number): Drawing<void> {
-    for (let candidate = 0; candidate < this.fetched; candidate += 1)
-      yield* this.look(candidate, prefix, depth);
-  }
-
-  /** Learns of all fetched candidates which are equal: more of those only that begin like another one. */
-  *lookAtRepeated(): Drawing<void> {
-    if (this.#partialSize === undefined) return;
-    for (let depth = 1; depth < this.#partialSize; depth += 1) {
-      const repeated: number[] = [];
-      for (const [candidate, path] of this.#paths.entries()) {
-        if (path.length === depth && this.tree.count(path[depth - 1]!) > 1) repeated.push(candidate);
-      }
-      if (repeated.length > 0) yield* this.#extend(repeated, depth);
+    this.#read = this.fetched;
+    const way = this.tree.path(prefix);
+    for (let known = 1; known < depth; known += 1) {
+      const below = this.#paths.flatMap((path, candidate) =>
+        path.length === known && !isOff(path, way) ? [candidate] : [],
+      );
+      yield* this.#extend(below.map(candidate => ({ candidate, depth: known + 1 })));
     }
   }
 
-  /** The deepest known node of each distinct candidate, in order of first appearance. */
-  outcomes(): readonly number[] {
-    return [...new Set(this.#paths.map(path => path.at(-1)!))];
+  /** Learns the next token of each of these candidates, which are known to this depth, and all tokens of one other. */
+  *lookFurther(candidates: readonly number[], depth: number, whole?: number): Drawing<void> {
+    const targets: Target[] = candidates.map(candidate => ({
+      candidate,
+      depth: candidate === whole ? this.chunkSize : depth + 1,
+    }));
+    if (whole !== undefined && !candidates.includes(whole)) {
+      targets.push({ candidate: whole, depth: this.chunkSize });
+    }
+    yield* this.#extend(targets);
   }
 
-  /** The whole chunk of the first candidate whose deepest known node this is. */
-  *complete(node: number): Drawing<Chunk> {
-    const candidate = this.#paths.findIndex(path => path.at(-1) === node);
-    const path = this.#paths[candidate]!;
-    while (path.length < this.chunkSize) yield* this.#extend([candidate], path.length);
-    return this.chunk(path.at(-1)!);
+  /** The whole chunk of a candidate. */
+  *complete(candidate: number): Drawing<Chunk> {
+    yield* this.#extend([{ candidate, depth: this.chunkSize }]);
+    return this.chunk(this.deepest(candidate));
   }
 
-  /** The tokens on the way to a node. */
+  /** The tokens on the way to a node, in the order of the text. */
   chunk(node: number): Chunk {
-    return this.tree.path(node).map(step => this.tree.token(step));
+    const tokens = this.tree.chunk(node);
+    return this.#isBackward ? tokens.toReversed() : tokens;
+  }
+
+  get #isBackward(): boolean {
+    return this.#partialSize !== undefined && this.#order === 'backward';
   }
 
   /** How many candidates there are of each that is known so far. */
@@ -139,31 +167,47 @@ export class CandidateDraws {
     if (this.#partialSize === undefined) {
       for (const chunk of yield wanted) this.#paths.push([...this.tree.path(this.tree.add(chunk))]);
     } else {
-      const beginnings = yield { kind: 'beginnings', count: wanted };
-      // Whatever else came along is left unread: what the tree holds must not depend on it.
-      for (const [token] of beginnings) this.#paths.push([this.tree.extend(0, token!)]);
+      const tokens = yield { kind: 'fresh', count: wanted, position: this.#position(1) };
+      for (const [token] of tokens) this.#paths.push([this.tree.extend(0, token!)]);
     }
   }
 
-  /** Decodes the next position of a candidate and of later ones that stand where it does. */
-  *#lookFurther(
-    candidate: number,
-    depth: number,
-    isOff: (path: readonly number[]) => boolean,
-  ): Drawing<void> {
-    const alike: number[] = [];
-    for (let other = candidate; other < this.fetched && alike.length < LARGEST_LOOK; other += 1) {
+  /** Learns the next token of a candidate and of later ones that stand where it does. */
+  *#lookAlong(candidate: number, way: readonly number[]): Drawing<void> {
+    const known = this.knownDepth(candidate);
+    const targets: Target[] = [];
+    for (let other = candidate; other < this.fetched && targets.length < LARGEST_LOOK; other += 1) {
       const path = this.#paths[other]!;
-      if (path.length === depth && !isOff(path)) alike.push(other);
+      if (path.length === known && !isOff(path, way)) targets.push({ candidate: other, depth: known + 1 });
     }
-    yield* this.#extend(alike, depth);
+    yield* this.#extend(targets);
   }
 
-  *#extend(candidates: readonly number[], position: number): Drawing<void> {
-    const tokens = yield { kind: 'position', candidates, position };
-    for (const [i, candidate] of candidates.entries()) {
+  /** Decodes what is not known of these candidates down to their depths. */
+  *#extend(targets: readonly Target[]): Drawing<void> {
+    const tokens: CandidateToken[] = targets.flatMap(({ candidate, depth }) => {
+      const known = this.knownDepth(candidate);
+      return Array.from({ length: Math.max(0, depth - known) }, (_, i) => ({
+        candidate,
+        position: this.#position(known + 1 + i),
+      }));
+    });
+    if (tokens.length === 0) return;
+    const deepest = targets.reduce((least, { depth }) => Math.min(least, depth), this.chunkSize);
+    const found = yield { kind: 'tokens', tokens, remaining: this.chunkSize - deepest };
+    for (const [i, { candidate }] of tokens.entries()) {
       const path = this.#paths[candidate]!;
-      path.push(this.tree.extend(path.at(-1)!, tokens[i]![0]!));
+      path.push(this.tree.extend(path.at(-1)!, found[i]![0]!));
     }
   }
+
+  /** Where in a chunk the token is that is decoded as the `depth`-th, from 1. */
+  #position(depth: number): number {
+    return this.#isBackward ? this.chunkSize - depth : depth - 1;
+  }
+}
+
+/** Whether a candidate is known to leave a way through the tree. */
+function isOff(path: readonly number[], way: readonly number[]): boolean {
+  return way.some((node, i) => i < path.length && path[i] !== node);
 }

@@ -1,7 +1,7 @@
 /**
  * The candidates of one decision as a prefix tree with counts: equal chunks share a leaf, chunks that begin alike
  * share the nodes of their beginning. Node 0 is the root; a node's count is the number of candidates below it.
- * Children and leaves come in the order in which they were first seen, so reading the tree is deterministic.
+ * Children come in the order in which they were first seen, so reading the tree is deterministic.
  */
 import type { Chunk } from './decision.js';
 
@@ -15,8 +15,6 @@ export class CandidateTree {
   readonly #tokens: number[] = [-1];
   readonly #parents: number[] = [-1];
   readonly #children: (number[] | null)[] = [null];
-  readonly #leaves: number[] = [];
-  readonly #chunkOfLeaf = new Map<number, Chunk>();
 
   /** Adds one candidate (K >= 1 token ids, all chunks of one length) and returns its leaf. */
   add(chunk: Chunk): number {
@@ -25,10 +23,6 @@ export class CandidateTree {
     for (const token of chunk) {
       node = this.#childFor(node, token);
       this.#counts[node]! += 1;
-    }
-    if (this.#counts[node] === 1) {
-      this.#leaves.push(node);
-      this.#chunkOfLeaf.set(node, chunk);
     }
     return node;
   }
@@ -39,16 +33,6 @@ export class CandidateTree {
     const child = this.#childFor(node, token);
     this.#counts[child]! += 1;
     return child;
-  }
-
-  /** Candidates added so far. */
-  get size(): number {
-    return this.#counts[0]!;
-  }
-
-  /** One node for each distinct chunk, in order of first appearance. */
-  get leaves(): readonly number[] {
-    return this.#leaves;
   }
 
   /** Candidates that begin with the tokens on the way to this node. */
@@ -73,9 +57,9 @@ export class CandidateTree {
     return this.#children[node] ?? [];
   }
 
-  /** The whole chunk that a leaf stands for. */
-  chunk(leaf: number): Chunk {
-    return this.#chunkOfLeaf.get(leaf)!;
+  /** The tokens on the way to a node. */
+  chunk(node: number): Chunk {
+    return this.path(node).map(step => this.token(step));
   }
 
   #childFor(node: number, token: number): number {

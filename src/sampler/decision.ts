@@ -1,7 +1,7 @@
 /** The words in which a sampler and a model talk: candidates go in, a chosen chunk comes out. */
 
 import type { DrawOutlook } from './round-size.js';
-import type { TokenHistory } from './settings.js';
+import type { TemperatureLaw, TokenHistory } from './settings.js';
 import type { TokenLogprobs } from './token-sampling/token-logprobs.js';
 import type { TokenStatistics } from './token-statistics.js';
 
@@ -25,28 +25,36 @@ export interface ChunkChoice {
   readonly logprobs?: readonly TokenLogprobs[];
 }
 
-/** The first tokens of so many more candidates (at least 1). */
-export interface BeginningsWish {
-  readonly kind: 'beginnings';
+/** The token at one position (from 0) of so many more candidates (at least 1). */
+export interface FreshWish {
+  readonly kind: 'fresh';
   readonly count: number;
-}
-
-/** The token at one position of candidates that were handed over before, all of their tokens before it included. */
-export interface PositionWish {
-  readonly kind: 'position';
-  readonly candidates: readonly number[];
   readonly position: number;
 }
 
+/** One token of a candidate that was handed over before; both are counted from 0. */
+export interface CandidateToken {
+  readonly candidate: number;
+  readonly position: number;
+}
+
+/** Tokens of candidates that were handed over before, of which other tokens are known. */
+export interface TokensWish {
+  readonly kind: 'tokens';
+  readonly tokens: readonly CandidateToken[];
+  /** How many further tokens of each of these candidates may be asked for after these. */
+  readonly remaining: number;
+}
+
 /**
- * What a decision asks for: a number for so many more whole candidates (at least 1), or parts of candidates. Parts are
+ * What a decision asks for: a number for so many more whole candidates (at least 1), or tokens of candidates, which are
  * asked for only of a model that can give them (`DecisionContext.chunkSize`).
  */
-export type Wish = number | BeginningsWish | PositionWish;
+export type Wish = number | FreshWish | TokensWish;
 
 /**
  * A decision in progress, as a coroutine. It yields a wish, is resumed with exactly the candidates that it asked for
- * (independent draws from the model's law) or the tokens of their parts, each an array of one token, and returns
+ * (independent draws from the model's law) or their tokens, each an array of one token, and returns
  * its choice. Candidates are numbered from 0 in the order in which they are handed over; the number is part of the key
  * of their noise, so a decision does not depend on how its wishes are grouped into native calls.
  */
@@ -60,6 +68,16 @@ export interface DecisionContext {
   readonly given?: readonly number[];
   /** Tokens a chunk, where the model can decode a candidate token by token; left out where it gives whole ones only. */
   readonly chunkSize?: number;
+  /** Under which temperature laws decoding token by token pays; under all where it is left out. */
+  readonly partialLaws?: readonly TemperatureLaw[];
   /** What drawing is likely to cost; left out where nobody knows. */
   readonly outlook?: DrawOutlook;
+}
+
+/** Tokens a chunk where a decision by this law decodes candidates token by token, else undefined. */
+export function partialSizeOf(
+  { chunkSize, partialLaws }: DecisionContext,
+  law: TemperatureLaw,
+): number | undefined {
+  return partialLaws === undefined || partialLaws.includes(law) ? chunkSize : undefined;
 }

@@ -8,7 +8,7 @@ export function* withDecodedPositions(decision: ChunkDecision): ChunkDecision {
   while (!result.done) {
     const wish = result.value;
     const tokens = yield wish;
-    // A beginning is one token, though a whole candidate may have served it.
+    // A wish for tokens counts as such, though whole candidates may have served it.
     decodedPositions += tokens.length * (typeof wish === 'number' ? (tokens[0]?.length ?? 0) : 1);
     result = decision.next(tokens);
   }

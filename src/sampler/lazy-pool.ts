@@ -18,45 +18,56 @@
  * that are not needed. A choice is a fallback where m < n.
  */
 import { binomialRatio } from './binomial.js';
-import { CandidateTree } from './candidate-tree.js';
-import type { Chunk, ChunkDecision } from './decision.js';
+import { ChunkClasses } from './chunk-classes.js';
+import type { ChunkDecision } from './decision.js';
 import { LeavesByCount } from './leaves-by-count.js';
 import { growingRounds, type RoundSize } from './round-size.js';
 import type { RandomStream } from './uniform.js';
 import { weightedChoice } from './weighted-choice.js';
 
-/** Decides by a pool of `poolSize` (N >= 1) candidates at T = 1/n. `random` serves this decision alone. */
+/**
+ * Decides by a pool of `poolSize` (N >= 1) candidates at T = 1/n. `random` serves this decision alone. `partialSize`:
+ * tokens a chunk, where candidates are decoded token by token.
+ */
 export function* lazyPoolDecision(
   poolSize: number,
   n: number,
   random: RandomStream,
   roundSize: RoundSize = growingRounds(),
+  partialSize?: number,
 ): ChunkDecision {
-  const tree = new CandidateTree();
+  const classes = new ChunkClasses(poolSize, roundSize, partialSize);
+  const { draws } = classes;
   const groups = new LeavesByCount();
-  const fetched: Chunk[] = [];
+  /** The class of each fetched candidate, and how many read ones each class has. */
+  let names: readonly number[] = [];
+  const counts = new Map<number, number>();
+  let read = 0;
   let chosen = -1;
   let m = n;
 
   while (chosen === -1) {
-    const left = poolSize - tree.size;
+    const left = poolSize - read;
     m = Math.min(m, groups.largest + left);
     let { leaf, undrawn } = randomLiveSubset(groups, left, m, random);
     while (undrawn > 0) {
-      if (tree.size === fetched.length) {
-        const counts = () => tree.leaves.map(node => tree.count(node));
-        const left = poolSize - fetched.length;
-        fetched.push(...(yield Math.min(roundSize(fetched.length, counts, left), left)));
+      if (read === draws.fetched) {
+        yield* draws.reach(read);
+        yield* classes.tellApart();
+        names = classes.namesOfCandidates();
       }
-      const drawn = tree.add(fetched[tree.size]!);
-      groups.raise(drawn, tree.count(drawn));
+      const drawn = names[read]!;
+      read += 1;
+      counts.set(drawn, (counts.get(drawn) ?? 0) + 1);
+      groups.raise(drawn, counts.get(drawn)!);
       if (leaf !== undefined && drawn !== leaf) break;
       leaf = drawn;
       undrawn -= 1;
     }
     if (undrawn === 0) chosen = leaf!;
   }
-  return { chunk: tree.chunk(chosen), draws: fetched.length, drawsNeeded: tree.size, fallback: m < n };
+  const chunk = yield* classes.chunkOf(chosen);
+  return { chunk, draws: draws.fetched, drawsNeeded: read, fallback: m < n };
 }
 
 /** An m-subset of the places: the leaf that its drawn places hold, if it has any, and how many are undrawn. */

@@ -1,24 +1,17 @@
 /** What decides where an exact law has not spoken within the draws that it may take. */
 import { CalmError } from '../errors.js';
-import type { CandidateTree } from './candidate-tree.js';
 import { poolWeights } from './pool-weights.js';
 import { exponentOf } from './power.js';
 import type { TemperatureLaw } from './settings.js';
 import type { RandomStream } from './uniform.js';
 import { weightedChoice } from './weighted-choice.js';
 
-/** Chooses one of some nodes (at least one, all with candidates), or throws. */
-export type OnLimit = (tree: CandidateTree, nodes: readonly number[], random: RandomStream) => number;
+/** Chooses one of some outcomes by how many candidates each has (at least one outcome, each at least one), or throws. */
+export type OnLimit = (counts: readonly number[], random: RandomStream) => number;
 
-/** The candidates decide as a pool, by their counts. */
+/** The candidates decide as a pool, by their counts. One number of the stream. */
 export function chooseByCounts(temperature: number): OnLimit {
-  return (tree, nodes, random) => {
-    const weights = poolWeights(
-      nodes.map(node => tree.count(node)),
-      temperature,
-    );
-    return nodes[weightedChoice(weights, random.next())]!;
-  };
+  return (counts, random) => weightedChoice(poolWeights(counts, temperature), random.next());
 }
 
 /** The request ends with a sentence. */

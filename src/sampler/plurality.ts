@@ -11,15 +11,25 @@
  * position of K with an equal part of the error: what was read before has seen nothing of the later tokens, so the
  * candidates below the chosen ones are a fresh sequence, and the errors add up to the whole one at most.
  */
-import type { Drawing } from './candidate-draws.js';
-import { CandidateTree } from './candidate-tree.js';
+import { CandidateDraws, type Drawing } from './candidate-draws.js';
+import { ChunkClasses } from './chunk-classes.js';
 import type { ChunkDecision } from './decision.js';
 import { isCertain } from './lead-evidence.js';
-import { growingRounds } from './round-size.js';
+import { type CountedOutcomes, NextTokens, WholeChunks } from './plurality-outcomes.js';
+import { type DrawOutlook, growingRounds, roundOfPlurality } from './round-size.js';
 import type { TemperatureLaw } from './settings.js';
+import { drawsNeeded, type OutcomeCount, standing } from './standing.js';
 
 /** A native call has a fixed cost; a round of fewer candidates than this saves less than the call costs. */
 const SMALLEST_ROUND = 8;
+
+/** What a plurality knows of its model and its request; none of it changes the choice. */
+export interface PluralityContext {
+  /** What drawing is likely to cost. */
+  readonly outlook?: DrawOutlook | undefined;
+  /** Tokens a chunk, where candidates are decoded token by token. */
+  readonly partialSize?: number | undefined;
+}
 
 /**
  * Draws up to `candidateCount` candidates (N >= 1), `smallestRound` or more at a time, and decides. `allowedError` is
@@ -30,82 +40,98 @@ export function* pluralityDecision(
   law: TemperatureLaw = 'chunk',
   smallestRound = SMALLEST_ROUND,
   allowedError = 0,
+  { outlook, partialSize }: PluralityContext = {},
 ): ChunkDecision {
-  const tree = new CandidateTree();
-  const settings = { law, candidateCount, smallestRound, allowedError };
-  const leaderOf = (nodes: () => readonly number[]) => leader(tree, nodes, settings);
-  let node = 0;
-  if (law === 'chunk') node = yield* leaderOf(() => tree.leaves);
-  else {
-    do node = yield* leaderOf(() => tree.children(node));
-    while (tree.children(node).length > 0);
+  const settings = { candidateCount, smallestRound, allowedError, outlook };
+  // Rounds are this decision's own matter.
+  const unused = growingRounds();
+  if (law === 'chunk') {
+    const classes = new ChunkClasses(candidateCount, unused, partialSize);
+    const { draws } = classes;
+    const lead = yield* leader(draws, new WholeChunks(classes, allowedError > 0), settings, () => 1);
+    const chunk = yield* classes.chunkOf(lead.name);
+    return { chunk, draws: draws.fetched, drawsNeeded: lead.needed, fallback: false };
   }
-  return { chunk: tree.chunk(node), draws: tree.size, fallback: false };
+  const draws = new CandidateDraws(candidateCount, unused, partialSize);
+  let node = 0;
+  let needed = 0;
+  let depth = 1;
+  do {
+    const lead = yield* leader(draws, new NextTokens(draws, node, depth), settings, () => draws.chunkSize);
+    node = lead.name;
+    needed = Math.max(needed, lead.needed);
+    depth += 1;
+  } while (depth <= draws.chunkSize);
+  return { chunk: draws.chunk(node), draws: draws.fetched, drawsNeeded: needed, fallback: false };
 }
 
 interface PluralitySettings {
-  readonly law: TemperatureLaw;
   readonly candidateCount: number;
   readonly smallestRound: number;
   readonly allowedError: number;
+  readonly outlook: DrawOutlook | undefined;
 }
 
-/** The node that leads among `nodes` once all N candidates are drawn; draws no more of them than it needs to know. */
-function* leader(
-  tree: CandidateTree,
-  nodes: () => readonly number[],
-  { law, candidateCount, smallestRound, allowedError }: PluralitySettings,
-): Drawing<number> {
-  for (;;) {
-    const left = candidateCount - tree.size;
-    const { leader, missing } = standing(tree, nodes(), left);
-    if (missing === 0) return leader;
-    if (allowedError > 0 && leader >= 0) {
-      const decisions = law === 'chunk' ? 1 : tree.path(tree.leaves[0]!).length;
-      if (leads(tree, nodes(), leader, allowedError / decisions)) return leader;
-    }
-    const counts = () => tree.leaves.map(node => tree.count(node));
-    const wanted = allowedError > 0 ? Math.min(missing, growingRounds()(tree.size, counts, left)) : missing;
-    for (const chunk of yield Math.min(Math.max(wanted, smallestRound), left)) tree.add(chunk);
-  }
-}
-
-/** Whether the leader is the likeliest of all, seen or not, but for an error that is allowed. */
-function leads(tree: CandidateTree, nodes: readonly number[], leader: number, allowedError: number): boolean {
-  const behind = nodes.reduce((most, node) => (node === leader ? most : Math.max(most, tree.count(node))), 0);
-  return isCertain({ ahead: tree.count(leader), behind, rank: nodes.indexOf(leader) + 1 }, allowedError);
+/** What leads, and after how many candidates that was clear. */
+interface Lead {
+  readonly name: number;
+  readonly needed: number;
 }
 
 /**
- * The leading node and the least number of further candidates after which the lead can be beyond reach: 0 where it
- * is so already. With `left` candidates to come, a challenger needs lead + 1 of them if the leader was seen first.
+ * The outcome that leads once all N candidates are drawn; draws no more of them than it needs to know. `decisions`: over
+ * how many such questions the error is shared; asked once a candidate was drawn.
  */
-function standing(
-  tree: CandidateTree,
-  nodes: readonly number[],
-  left: number,
-): { leader: number; missing: number } {
-  let leader = -1;
-  let best = 0;
-  for (const node of nodes) {
-    const count = tree.count(node);
-    if (count > best) {
-      leader = node;
-      best = count;
-    }
-  }
-  let second = 0;
-  let leaderSeen = false;
-  for (const node of nodes) {
-    if (node === leader) {
-      leaderSeen = true;
+function* leader(
+  draws: CandidateDraws,
+  outcomes: CountedOutcomes,
+  settings: PluralitySettings,
+  decisions: () => number,
+): Drawing<Lead> {
+  const { candidateCount, allowedError } = settings;
+  for (;;) {
+    const left = candidateCount - draws.fetched;
+    // No lead of any outcome can be large enough yet: nothing needs to be looked at.
+    const atLeast = Math.ceil((left - outcomes.mostPossible()) / 2);
+    if (allowedError === 0 && atLeast > 0) {
+      yield* draws.fetchMore(roundFor(atLeast, draws.fetched, settings));
       continue;
     }
-    // One seen before the leader wins a tie, which is as good as half a candidate more.
-    const strength = tree.count(node) + (leaderSeen ? 0 : 0.5);
-    second = Math.max(second, strength);
+    yield* outcomes.look(left);
+    const counts = outcomes.counts();
+    const { leader, missing } = standing(counts, left);
+    if (missing === 0) return { name: leader, needed: drawsNeeded(outcomes.names(), candidateCount) };
+    if (allowedError > 0 && leader >= 0 && leads(counts, leader, allowedError / decisions())) {
+      return { name: leader, needed: draws.fetched };
+    }
+    const sizes = () => counts.map(({ count }) => count);
+    // Where a certain lead ends it, the choice depends on when one looks: always at the same moments.
+    const wanted =
+      allowedError > 0 ? Math.min(missing, growingRounds()(draws.fetched, sizes, left)) : missing;
+    yield* draws.fetchMore(roundFor(wanted, draws.fetched, settings));
   }
-  // Decided once second + left <= best with ties for the leader; every candidate moves this by two at most.
-  const missing = Math.max(0, Math.ceil((left - (best - second)) / 2));
-  return { leader, missing };
+}
+
+function roundFor(
+  wanted: number,
+  drawn: number,
+  { candidateCount, smallestRound, allowedError, outlook }: PluralitySettings,
+): number {
+  const round = Math.max(wanted, smallestRound);
+  if (outlook === undefined || allowedError > 0) return round;
+  return roundOfPlurality(round, drawn, candidateCount - drawn, outlook);
+}
+
+/** Whether the leader is the likeliest of all, seen or not, but for an error that is allowed. */
+function leads(counts: readonly OutcomeCount[], leader: number, allowedError: number): boolean {
+  let ahead = 0;
+  let behind = 0;
+  let rank = 0;
+  for (const [i, { name, count }] of counts.entries()) {
+    if (name === leader) {
+      ahead = count;
+      rank = i + 1;
+    } else behind = Math.max(behind, count);
+  }
+  return isCertain({ ahead, behind, rank }, allowedError);
 }

@@ -18,7 +18,13 @@ export interface DrawOutlook {
 /** What a native call costs beside its candidates, in candidates: 7 to 15 on four shapes, docs/sampling.md. */
 const CANDIDATES_PER_CALL = 12;
 const SMALLEST_ROUND = 3;
-const MOST_OF_A_POOL = 0.85;
+/**
+ * Calls that taking a whole pool at once saves over rounds, by what it wastes: a decision that mostly needs the pool but
+ * for so many calls' worth is cheaper so. A plurality needs half of the pool before it can know anything, and then
+ * asks several times for a little.
+ */
+const CALLS_SAVED = 0.5;
+const CALLS_SAVED_BY_PLURALITY = 3;
 /** Where nothing is known: some share, and the decision is like none before. */
 const USUAL: DrawOutlook = { sharers: 4 };
 
@@ -34,7 +40,7 @@ export function growingRounds(outlook: DrawOutlook = USUAL): RoundSize {
   return (drawn, counts, left) => {
     if (drawn === 0) return 1;
     const round = bestRound(Math.max(drawn, outlook.expectedDraws ?? 0), outlook);
-    if (takesAll(drawn, left, outlook)) return left;
+    if (takesAll(drawn + left, CALLS_SAVED, outlook)) return left;
     const anyAgree = counts().some(count => count > 1);
     return withRest(anyAgree ? round : Math.max(round, 2 * drawn), left, outlook);
   };
@@ -48,7 +54,7 @@ export function growingRounds(outlook: DrawOutlook = USUAL): RoundSize {
 export function roundsByAgreement(n: number, outlook: DrawOutlook = USUAL): RoundSize {
   return (drawn, counts, left) => {
     if (drawn === 0) return 1;
-    if (takesAll(drawn, left, outlook)) return left;
+    if (takesAll(drawn + left, CALLS_SAVED, outlook)) return left;
     const share = counts().reduce((sum, count) => sum + binomialRatio(count, drawn, n), 0);
     const expected = Math.max(drawn, 2 / share);
     const atMost = Math.max(2 * drawn, bestRound(outlook.expectedDraws ?? 0, outlook));
@@ -56,13 +62,19 @@ export function roundsByAgreement(n: number, outlook: DrawOutlook = USUAL): Roun
   };
 }
 
+/** The same for a plurality, which knows itself how many it needs at least. */
+export function roundOfPlurality(wanted: number, drawn: number, left: number, outlook: DrawOutlook): number {
+  return takesAll(drawn + left, CALLS_SAVED_BY_PLURALITY, outlook) ? left : withRest(wanted, left, outlook);
+}
+
 function bestRound(expectedDraws: number, outlook: DrawOutlook): number {
   return Math.ceil(Math.sqrt(2 * callCost(outlook) * expectedDraws));
 }
 
-/** Whether the request's chunks mostly took the whole pool: then one call for all of it is the cheapest. */
-function takesAll(drawn: number, left: number, { expectedDraws }: DrawOutlook): boolean {
-  return expectedDraws !== undefined && expectedDraws > MOST_OF_A_POOL * (drawn + left);
+/** Whether the request's chunks needed so much of the pool that one call for all of it is the cheapest. */
+function takesAll(poolSize: number, callsSaved: number, outlook: DrawOutlook): boolean {
+  const { expectedDraws } = outlook;
+  return expectedDraws !== undefined && poolSize - expectedDraws < callsSaved * callCost(outlook);
 }
 
 /** What a round leaves of the pool comes along where a call of its own would cost more. */

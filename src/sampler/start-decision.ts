@@ -2,7 +2,7 @@
 import { autoDrawLimit } from './auto-limit.js';
 import { withStatistics } from './chunk-statistics.js';
 import { isControlled, startControlledDecision } from './controlled/start-controlled.js';
-import type { ChunkDecision, DecisionContext } from './decision.js';
+import { type ChunkDecision, type DecisionContext, partialSizeOf } from './decision.js';
 import { withDecodedPositions } from './decoded-positions.js';
 import { chunkLawDecision } from './exact-chunk-law.js';
 import { lazyPoolDecision } from './lazy-pool.js';
@@ -46,21 +46,26 @@ function chooseDecision(
   settings: SamplingSettings,
   step: number,
   exactDrawLimit: number,
-  { chunkSize: partialSize, outlook }: DecisionContext,
+  context: DecisionContext,
 ): ChunkDecision {
+  const { outlook } = context;
   const { temperature, numCandidates, seed, choice } = settings;
   const sampler = settings.sampler ?? DEFAULT_SAMPLER;
   const law = settings.temperatureLaw ?? DEFAULT_TEMPERATURE_LAW;
-  if (temperature === 0) return pluralityDecision(numCandidates, law, undefined, settings.greedyError);
+  const partialSize = partialSizeOf(context, law);
+  if (temperature === 0) {
+    const { greedyError } = settings;
+    return pluralityDecision(numCandidates, law, undefined, greedyError, { outlook, partialSize });
+  }
   const random = new RandomStream({ seed, choice, step });
   const exponent = exponentOf(temperature);
-  if (exponent === null) return poolDecision(numCandidates, temperature, law, random);
+  if (exponent === null) return poolDecision(numCandidates, temperature, law, random, partialSize);
   const { repeats, fraction } = exponent;
   if (repeats === 1 && fraction === 0) return singleDraw();
   if (sampler === 'pool') {
     return law === 'chunk' && fraction === 0
-      ? lazyPoolDecision(numCandidates, repeats, random, growingRounds(outlook))
-      : poolDecision(numCandidates, temperature, law, random);
+      ? lazyPoolDecision(numCandidates, repeats, random, growingRounds(outlook), partialSize)
+      : poolDecision(numCandidates, temperature, law, random, partialSize);
   }
   const decide = law === 'chunk' ? chunkLawDecision : tokenLawDecision;
   const power = powerOf(exponent, sampler);

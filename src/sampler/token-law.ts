@@ -11,6 +11,7 @@
  * of the tokens before it, less what the earlier positions left over.
  */
 import { CandidateDraws, type Drawing } from './candidate-draws.js';
+import type { CandidateTree } from './candidate-tree.js';
 import type { ChunkDecision } from './decision.js';
 import { chooseByExactPower, type Outcomes } from './exact-power.js';
 import type { OnLimit } from './on-limit.js';
@@ -35,14 +36,26 @@ export function* tokenLawDecision(
     const spoken = yield* chooseByExactPower(drawsBelow(draws, prefix, depth - 1), power, random);
     fallback ||= spoken === undefined;
     if (spoken === undefined) yield* draws.lookAtAll(prefix, depth);
-    prefix = spoken ?? onLimit(draws.tree, draws.tree.children(prefix), random);
+    prefix = spoken ?? chooseChild(draws.tree, prefix, onLimit, random);
   }
   return { chunk: draws.chunk(prefix), draws: draws.fetched, drawsNeeded: draws.read, fallback };
 }
 
+/** One of the nodes below this one, by how many candidates each has. */
+export function chooseChild(
+  tree: CandidateTree,
+  node: number,
+  onLimit: OnLimit,
+  random: RandomStream,
+): number {
+  const children = tree.children(node);
+  const counts = children.map(child => tree.count(child));
+  return children[onLimit(counts, random)]!;
+}
+
 /**
  * The candidates below a node, in order, each as its node of `depth`, by default one token further. They end at the
- * limit, or where all that were fetched are read and `mayDraw` forbids more.
+ * limit (or another one), or where all that were fetched are read and `mayDraw` forbids more.
  */
 export function drawsBelow(
   draws: CandidateDraws,
@@ -50,11 +63,13 @@ export function drawsBelow(
   prefixDepth: number,
   depth = prefixDepth + 1,
   mayDraw = () => true,
+  limit = draws.limit,
 ): Outcomes {
   let candidate = 0;
   return function* (): Drawing<number | undefined> {
     for (;;) {
-      if (candidate >= draws.fetched && !(mayDraw() && (yield* draws.reach(candidate)))) return undefined;
+      if (candidate >= draws.fetched && !(mayDraw() && (yield* draws.reach(candidate, limit))))
+        return undefined;
       candidate += 1;
       if (yield* draws.look(candidate - 1, prefix, depth)) return draws.node(candidate - 1, depth);
     }

@@ -33,9 +33,14 @@ export class RandomStream {
 
   /** The next number, uniform in [0, 1) on a grid of 2^-53. */
   next(): number {
-    const position = this.#position;
+    const number = this.peek();
     this.#position += 1;
-    return uniformIn(RANDOM_DOMAIN.selection, this.#seed, this.#choice, this.#step, position);
+    return number;
+  }
+
+  /** The number that `next` will give: for getting ready what it will decide, never for deciding. */
+  peek(): number {
+    return uniformIn(RANDOM_DOMAIN.selection, this.#seed, this.#choice, this.#step, this.#position);
   }
 }
 

@@ -21,13 +21,13 @@ export function drivePartialDecision(
 ): ChunkChoice & { readonly decodedTokens: number } {
   const candidates: Chunk[] = [];
   const answer = (wish: Wish): Chunk[] => {
-    if (typeof wish !== 'number' && wish.kind === 'position') {
-      return wish.candidates.map(candidate => [candidates[candidate]![wish.position]!]);
+    if (typeof wish !== 'number' && wish.kind === 'tokens') {
+      return wish.tokens.map(({ candidate, position }) => [candidates[candidate]![position]!]);
     }
     const count = typeof wish === 'number' ? wish : wish.count;
     const fresh = Array.from({ length: count }, (_, i) => draw(candidates.length + i));
     candidates.push(...fresh);
-    return typeof wish === 'number' ? fresh : fresh.map(chunk => chunk.slice(0, 1));
+    return typeof wish === 'number' ? fresh : fresh.map(chunk => [chunk[wish.position]!]);
   };
   let decodedTokens = 0;
   let wish = decision.next([]);

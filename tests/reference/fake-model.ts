@@ -4,8 +4,14 @@
  * row changes the text. What nobody may read is poisoned.
  */
 import type { RowMemory } from '../../src/runtime/kv-cache-rows.js';
-import type { LanguageModel, OpenDecision, StepOutcome, StepPlan } from '../../src/runtime/model.js';
-import type { Chunk, ChunkChoice, ChunkDecision, Wish } from '../../src/sampler/decision.js';
+import type {
+  DecodeRow,
+  LanguageModel,
+  OpenDecision,
+  StepOutcome,
+  StepPlan,
+} from '../../src/runtime/model.js';
+import type { Chunk, ChunkChoice, ChunkDecision, DecisionContext, Wish } from '../../src/sampler/decision.js';
 import type { SamplingSettings } from '../../src/sampler/settings.js';
 import { startDecision } from '../../src/sampler/start-decision.js';
 import { uniformAt } from '../../src/sampler/uniform.js';
@@ -40,6 +46,8 @@ export class FakeModel implements LanguageModel {
   alterChoice: (choice: ChunkChoice, row: number, plan: StepPlan) => ChunkChoice | Error = choice => choice;
   /** Candidates that a row gets in one step; a decision that wants more stays open. */
   drawsPerRow = Number.POSITIVE_INFINITY;
+  /** Whether it decodes candidates token by token. */
+  isPartial = false;
   isClosed = false;
   /** What of the cache can be kept: a chunk is its tokens and whether it was alone. */
   readonly rows: RowMemory;
@@ -79,7 +87,7 @@ export class FakeModel implements LanguageModel {
         const decision =
           row.open instanceof FakeDecision
             ? row.open
-            : new FakeDecision(this, history, row.sampling, row.step, row.given);
+            : new FakeDecision(this, history, row.sampling, row.step, this.#contextOf(row, plan));
         const choice = decision.draw(this.drawsPerRow, history);
         return choice ? this.alterChoice(choice, slot, plan) : decision;
       });
@@ -122,6 +130,14 @@ export class FakeModel implements LanguageModel {
     }
   }
 
+  #contextOf(row: DecodeRow, plan: StepPlan): DecisionContext {
+    return {
+      ...(row.given && { given: row.given }),
+      ...(this.isPartial && { chunkSize: this.chunkSize }),
+      outlook: { sharers: plan.decode.length, expectedDraws: row.expectedDraws },
+    };
+  }
+
   #begin(): void {
     if (this.#isBusy || this.isClosed) throw new Error('called while busy, or after close');
     this.#isBusy = true;
@@ -152,7 +168,7 @@ export function fakeChoice(
   step: number,
   given: readonly number[] = [],
 ): ChunkChoice {
-  return new FakeDecision(shape, history, sampling, step, given).draw(Number.POSITIVE_INFINITY, history)!;
+  return new FakeDecision(shape, history, sampling, step, { given }).draw(Number.POSITIVE_INFINITY, history)!;
 }
 
 /** A decision under way. It remembers its history's hash: to be gone on with on another row's cache is an error. */
@@ -164,30 +180,32 @@ class FakeDecision implements OpenDecision {
   readonly #step: number;
   readonly #decision: ChunkDecision;
   #wish: IteratorResult<Wish, ChunkChoice>;
+  /** What the wish was given so far, and all candidates. */
   #given: Chunk[] = [];
-  #drawn = 0;
+  readonly #candidates: Chunk[] = [];
 
   constructor(
     shape: { readonly chunkSize: number; readonly vocabSize: number },
     history: readonly CachedChunk[],
     sampling: SamplingSettings,
     step: number,
-    given: readonly number[] = [],
+    context: DecisionContext,
   ) {
     this.#shape = shape;
     this.#hash = hashOf(history);
     this.#sampling = sampling;
     this.#step = step;
-    this.#decision = startDecision(sampling, step, undefined, { given });
+    this.#decision = startDecision(sampling, step, undefined, context);
     this.#wish = this.#decision.next([]);
   }
 
-  /** Draws at most so many candidates; the choice, or null where it wants more. */
+  /** Draws at most so many candidates or tokens of them; the choice, or null where it wants more. */
   draw(most: number, history: readonly CachedChunk[]): ChunkChoice | null {
     if (hashOf(history) !== this.#hash) throw new Error('a decision was gone on with after another text');
     for (let i = 0; i < most && !this.#wish.done; i += 1) {
-      this.#given.push(this.#candidate());
-      if (this.#given.length < (this.#wish.value as number)) continue;
+      const wish = this.#wish.value;
+      this.#given.push(this.#next(wish));
+      if (this.#given.length < sizeOf(wish)) continue;
       const given = this.#given;
       this.#given = [];
       this.#wish = this.#decision.next(given);
@@ -195,14 +213,28 @@ class FakeDecision implements OpenDecision {
     return this.#wish.done ? this.#wish.value : null;
   }
 
+  /** The next part of the wish's answer. */
+  #next(wish: Wish): Chunk {
+    if (typeof wish === 'number') return this.#candidate();
+    if (wish.kind === 'fresh') return [this.#candidate()[wish.position]!];
+    const { candidate, position } = wish.tokens[this.#given.length]!;
+    return [this.#candidates[candidate]![position]!];
+  }
+
   #candidate(): Chunk {
     const { seed, choice } = this.#sampling;
-    const uniform = uniformAt({ seed, choice, step: this.#step, stream: this.#drawn });
-    this.#drawn += 1;
-    const outcome = Math.floor(16 * uniform ** 2);
+    const stream = this.#candidates.length;
+    const outcome = Math.floor(16 * uniformAt({ seed, choice, step: this.#step, stream }) ** 2);
     const { chunkSize, vocabSize } = this.#shape;
-    return Array.from({ length: chunkSize }, (_, i) => mix(mix(this.#hash, outcome), i) % vocabSize);
+    const chunk = Array.from({ length: chunkSize }, (_, i) => mix(mix(this.#hash, outcome), i) % vocabSize);
+    this.#candidates.push(chunk);
+    return chunk;
   }
+}
+
+function sizeOf(wish: Wish): number {
+  if (typeof wish === 'number') return wish;
+  return wish.kind === 'fresh' ? wish.count : wish.tokens.length;
 }
 
 /** A list of ids as chunks. */

@@ -21,7 +21,7 @@
 import { CandidateDraws, type Drawing } from '../candidate-draws.js';
 import type { ChunkDecision } from '../decision.js';
 import { chooseByOutcomeLaw, type OutcomeLaw } from '../exact-power.js';
-import { growingRounds } from '../round-size.js';
+import { type DrawOutlook, growingRounds, type RoundSize } from '../round-size.js';
 import type { TokenControls } from '../settings.js';
 import { drawsBelow } from '../token-law.js';
 import type { RandomStream } from '../uniform.js';
@@ -58,11 +58,19 @@ export interface ControlledInput {
   /** Throws where tries must not end in a pool's choice. */
   readonly onSoftLimit: () => void;
   readonly random: RandomStream;
+  /** What drawing is likely to cost. */
+  readonly outlook: DrawOutlook | undefined;
+  /**
+   * Tokens a chunk, where candidates are decoded token by token. Where whole chunks are chosen that pays below given tokens
+   * only: whether a try goes on depends on all tokens of its first candidate, and each next try on that.
+   */
+  readonly partialSize: number | undefined;
 }
 
 /** Decides one chunk. */
 export function* controlledDecision(input: ControlledInput): ChunkDecision {
-  const draws = new CandidateDraws(input.softLimit, growingRounds());
+  const roundSize = input.given.length > 0 ? steadyRounds : growingRounds(input.outlook);
+  const draws = new CandidateDraws(input.softLimit, roundSize, input.partialSize);
   yield* draws.reach(0);
   let prefix = yield* followGiven(draws, input);
   const mayDraw = acceptance(draws, prefix, input);
@@ -74,16 +82,26 @@ export function* controlledDecision(input: ControlledInput): ChunkDecision {
     prefixDepth = depth;
     fallback ||= chosen.fallback;
   }
-  return { chunk: draws.tree.chunk(prefix), draws: draws.fetched, drawsNeeded: draws.read, fallback };
+  return { chunk: draws.chunk(prefix), draws: draws.fetched, drawsNeeded: draws.read, fallback };
 }
+
+/**
+ * Where a pool's end depends on what was found, all that was fetched counts: rounds must then depend on nothing but how
+ * many there were.
+ */
+const steadyRounds: RoundSize = (drawn, _counts, left) => growingRounds()(drawn, () => [2], left);
 
 /** The node of the given tokens, once a candidate begins with them. */
 function* followGiven(draws: CandidateDraws, { given, hardLimit }: ControlledInput): Drawing<number> {
-  const { tree } = draws;
   let prefix = 0;
-  for (const token of given) {
-    const find = () => tree.children(prefix).find(node => tree.token(node) === token);
-    prefix = yield* drawUntil(draws, hardLimit, find, () => nothingAllowed(hardLimit, 'given'));
+  for (const [depth, token] of given.entries()) {
+    const next = drawsBelow(draws, prefix, depth, depth + 1, () => true, hardLimit);
+    let node: number | undefined;
+    do {
+      node = yield* next();
+      if (node === undefined) throw nothingAllowed(hardLimit, 'given');
+    } while (draws.tree.token(node) !== token);
+    prefix = node;
   }
   return prefix;
 }
@@ -107,7 +125,7 @@ function* choose(
   mayDraw: () => boolean,
 ): Drawing<{ readonly outcome: number; readonly fallback: boolean }> {
   const { tree } = draws;
-  const { weights, given, tries, temperature, controls, hardLimit, random } = input;
+  const { weights, given, tries, temperature, controls, random } = input;
   const weightOf = weigher(tree, choice, given.length, weights);
   if (tries) {
     const law = tries(weightOf, largestLogFactor(choice, given.length, weights));
@@ -116,12 +134,12 @@ function* choose(
     if (outcome !== undefined) return { outcome, fallback: false };
     input.onSoftLimit();
   } else if (given.length === 0) yield* draws.fetchAll();
-  else while (mayDraw() && (yield* draws.reach(draws.fetched)));
-  const allowed = () => {
-    const found = outcomesOf(tree, choice).filter(node => weightOf(node).logFactor > -Infinity);
-    return found.length > 0 ? found : undefined;
-  };
-  const outcomes = yield* drawUntil(draws, hardLimit, allowed, () => nothingAllowed(hardLimit, 'controls'));
+  else {
+    do yield* draws.lookAtAll(choice.prefix, choice.depth);
+    while (mayDraw() && (yield* draws.reach(draws.fetched)));
+  }
+  const isAllowed = (node: number) => weightOf(node).logFactor > -Infinity;
+  const outcomes = yield* allowedOutcomes(draws, choice, isAllowed, input.hardLimit);
   const total = tree.count(choice.prefix);
   const outcome = chooseFromPool({ tree, outcomes, weightOf, total, temperature, controls, random });
   const largest = outcomes.reduce((count, node) => Math.max(count, tree.count(node)), 0);
@@ -129,16 +147,22 @@ function* choose(
   return { outcome, fallback: tries !== null || isWeak };
 }
 
-/** Draws one round after the other until something is found; throws `failure` where the limit is reached before. */
-function* drawUntil<Found>(
+/** The allowed outcomes of a pool; where it has none, more candidates are drawn until there is one, up to a limit. */
+function* allowedOutcomes(
   draws: CandidateDraws,
+  choice: Choice,
+  isAllowed: (outcome: number) => boolean,
   limit: number,
-  find: () => Found | undefined,
-  failure: () => Error,
-): Drawing<Found> {
+): Drawing<readonly number[]> {
   for (;;) {
-    const found = find();
-    if (found !== undefined) return found;
-    if (!(yield* draws.reach(draws.fetched, limit))) throw failure();
+    yield* draws.lookAtAll(choice.prefix, choice.depth);
+    const found = outcomesOf(draws, choice).filter(isAllowed);
+    if (found.length > 0) return found;
+    if (draws.fetched >= limit) throw nothingAllowed(limit, 'controls');
+    const { fetched } = draws;
+    yield* draws.fetchMore(
+      steadyRounds(fetched, () => [], limit - fetched),
+      limit,
+    );
   }
 }

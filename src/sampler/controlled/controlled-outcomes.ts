@@ -2,6 +2,7 @@
  * Outcomes of a decision as nodes of the candidates' tree, and what the controls make of each. Cost: no draws; each
  * distinct outcome of a choice is weighed once, in time that grows with the square of the chunk's length.
  */
+import type { CandidateDraws } from '../candidate-draws.js';
 import type { CandidateTree } from '../candidate-tree.js';
 import type { TokenWeights } from './token-weights.js';
 
@@ -20,10 +21,15 @@ export interface Choice {
   readonly depth: number;
 }
 
-/** The outcomes that were drawn, in order of first appearance. */
-export function outcomesOf(tree: CandidateTree, { prefix, prefixDepth, depth }: Choice): readonly number[] {
-  if (depth === prefixDepth + 1) return tree.children(prefix);
-  return tree.leaves.filter(leaf => prefix === 0 || tree.path(leaf)[prefixDepth - 1] === prefix);
+/** The outcomes that were drawn, as far as candidates are known, in order of first appearance. */
+export function outcomesOf(draws: CandidateDraws, { prefix, prefixDepth, depth }: Choice): readonly number[] {
+  if (depth === prefixDepth + 1) return draws.tree.children(prefix);
+  const outcomes = new Set<number>();
+  for (let candidate = 0; candidate < draws.fetched; candidate += 1) {
+    const isBelow = draws.knownDepth(candidate) >= depth && draws.node(candidate, prefixDepth) === prefix;
+    if (isBelow) outcomes.add(draws.node(candidate, depth));
+  }
+  return [...outcomes];
 }
 
 /** Weighs an outcome's tokens behind the prefix, each after those before it; the chunk's given ones are prompt. */

@@ -4,7 +4,7 @@
  * `numCandidates`. Given tokens of probability p make each candidate that counts cost 1/p, up to 4,096 in all.
  */
 import { autoDrawLimit } from '../auto-limit.js';
-import type { ChunkDecision, DecisionContext } from '../decision.js';
+import { type ChunkDecision, type DecisionContext, partialSizeOf } from '../decision.js';
 import { limitReached } from '../on-limit.js';
 import { exponentOf } from '../power.js';
 import {
@@ -46,8 +46,9 @@ export function startControlledDecision(
   settings: SamplingSettings,
   step: number,
   exactDrawLimit: number,
-  { history = NO_HISTORY, given = [] }: DecisionContext,
+  context: DecisionContext,
 ): ChunkDecision {
+  const { history = NO_HISTORY, given = [], outlook } = context;
   const { temperature, numCandidates, seed, choice, controls = {} } = settings;
   const sampler = settings.sampler ?? DEFAULT_SAMPLER;
   const law = settings.temperatureLaw ?? DEFAULT_TEMPERATURE_LAW;
@@ -77,6 +78,8 @@ export function startControlledDecision(
         : nothingAllowed(exactDrawLimit, 'controls');
     },
     random: new RandomStream({ seed, choice, step }),
+    outlook,
+    partialSize: byChunk && given.length === 0 ? undefined : partialSizeOf(context, 'token'),
   };
   return controlledDecision(input);
 }
