@@ -11,6 +11,7 @@ export function benchJson(reports: readonly BenchReport[]): string {
       model: comparison.model,
       baseline: comparison.baseline,
       threads: comparison.threads,
+      context_tokens: comparison.contextTokens,
       batch: comparison.batch,
       temperature: comparison.temperature,
       num_candidates: comparison.numCandidates,
@@ -29,7 +30,12 @@ function runJson(report: BenchReport) {
     read_bandwidth_bytes_per_second: report.rates.readBytesPerSecond,
     product_flops_per_second: report.rates.productFlopsPerSecond,
     attention_flops_per_second: report.rates.attentionFlopsPerSecond,
-    profiles: report.profiles.map(({ batch, runMs, operators }) => ({ batch, run_ms: runMs, operators })),
+    profiles: report.profiles.map(({ batch, contextTokens, runMs, operators }) => ({
+      batch,
+      context_tokens: contextTokens,
+      run_ms: runMs,
+      operators,
+    })),
     rows: report.rows.map(row => ({
       batch: row.batch,
       context_tokens: row.contextTokens,
@@ -51,11 +57,17 @@ function runJson(report: BenchReport) {
       step_weight_bytes: row.roofline.weightBytes,
       step_cache_bytes: row.roofline.cacheBytes,
       step_flops: row.roofline.flops,
+      flops_per_token: row.roofline.flopsPerToken,
       roofline_ms: row.roofline.ms,
       roofline_bound: row.roofline.bound,
       roofline_share: row.roofline.ms / row.stepMs,
     })),
   };
+}
+
+/** Three digits: models differ by factors of a thousand. */
+function inBillions(flops: number | null): string {
+  return flops === null ? '?' : String(Number((flops / 1e9).toPrecision(3)));
 }
 
 type Column = readonly [title: string, cell: (row: BenchRow) => string];
@@ -69,9 +81,9 @@ export function benchText(reports: readonly BenchReport[]): string {
 
 function comparisonText(comparisons: readonly Comparison[]): string {
   const lines = comparisons.map(
-    ({ model, baseline, threads, batch, temperature, numCandidates, ratio, rooflineRatio }) =>
-      `  ${model} over ${baseline}, ${threads} threads, batch ${batch}, T ${temperature}, N ${numCandidates}: ` +
-      `${ratio.toFixed(2)} (rooflines ${rooflineRatio.toFixed(2)})`,
+    ({ model, baseline, threads, contextTokens, batch, temperature, numCandidates, ratio, rooflineRatio }) =>
+      `  ${model} over ${baseline}, ${threads} threads, context ${contextTokens}, batch ${batch}, ` +
+      `T ${temperature}, N ${numCandidates}: ${ratio.toFixed(2)} (rooflines ${rooflineRatio.toFixed(2)})`,
   );
   return ['tokens/s of models over those of the last one:', ...lines].join('\n');
 }
@@ -80,6 +92,7 @@ function runText(report: BenchReport): string {
   const { rates } = report;
   const bandwidth = rates.readBytesPerSecond;
   const columns: readonly Column[] = [
+    ['context', row => String(row.contextTokens)],
     ['batch', row => String(row.batch)],
     ['T', row => String(row.temperature)],
     ['N', row => String(row.numCandidates)],
@@ -97,7 +110,8 @@ function runText(report: BenchReport): string {
     ['| weights GB/s', row => (row.weightBytesPerSecond / 1e9).toFixed(1)],
     ['of read %', row => ((100 * row.weightBytesPerSecond) / bandwidth).toFixed(0)],
     ['cache MB', row => (row.roofline.cacheBytes / 1e6).toFixed(1)],
-    ['GFLOP', row => (row.roofline.flops === null ? '?' : (row.roofline.flops / 1e9).toFixed(2))],
+    ['GFLOP', row => inBillions(row.roofline.flops)],
+    ['GFLOP/token', row => inBillions(row.roofline.flopsPerToken)],
     ['roofline ms', row => `${row.roofline.ms.toFixed(2)} (${row.roofline.bound})`],
     ['of it %', row => ((100 * row.roofline.ms) / row.stepMs).toFixed(0)],
   ];

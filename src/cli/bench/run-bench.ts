@@ -8,17 +8,12 @@ import type { ModelOptions } from '../model-options.js';
 import { measureArithmeticRate } from './arithmetic-rate.js';
 import { type BenchPoint, type EngineRate, measureEngine } from './engine-rate.js';
 import { GraphTimer, type GraphTimes } from './graph-times.js';
+import { type BenchAxes, type PackagePoint, pointsOf } from './points.js';
 import { profileStep, type StepProfile } from './profile.js';
 import { type MachineRates, type Roofline, rooflineOf } from './roofline.js';
 import { stepWeightBytes } from './weight-traffic.js';
 
-export interface BenchOptions extends Omit<ModelOptions, 'threads'> {
-  readonly batch: readonly number[];
-  /** Tokens. */
-  readonly context: number;
-  readonly steps: number;
-  readonly temperature: readonly number[];
-  readonly numCandidates: readonly number[];
+export interface BenchOptions extends BenchAxes, Omit<ModelOptions, 'threads'> {
   /** Also record where the time of a step goes. */
   readonly profile?: boolean | undefined;
 }
@@ -37,7 +32,7 @@ export interface BenchReport {
   readonly threads: number;
   readonly stepWeightBytes: number;
   readonly rates: MachineRates;
-  /** One a batch size, where they were asked for. */
+  /** One for each context and batch size, where they were asked for. */
   readonly profiles: readonly StepProfile[];
   readonly rows: readonly BenchRow[];
 }
@@ -54,9 +49,7 @@ export async function runBench(
   const before = await measureRates(environment, sources);
   const points: MeasuredPoint[] = [];
   for (const { source, point } of pointsOf(sources, options)) {
-    const { batch, temperature, numCandidates } = point;
-    const { name } = source.manifest;
-    onProgress(`${name}: batch ${batch}, temperature ${temperature}, ${numCandidates} candidates`);
+    onProgress(`${source.manifest.name}: ${pointText(point)}`);
     points.push({ source, point, ...(await measurePoint(environment, source, options, point)) });
   }
   onProgress('the rates again');
@@ -76,10 +69,12 @@ export async function runBench(
   return reports;
 }
 
+function pointText({ contextTokens, batch, temperature, numCandidates }: BenchPoint): string {
+  return `context ${contextTokens}, batch ${batch}, temperature ${temperature}, ${numCandidates} candidates`;
+}
+
 /** A point's figures before the machine's rates are known. */
-interface MeasuredPoint {
-  readonly source: ModelPackage;
-  readonly point: BenchPoint;
+interface MeasuredPoint extends PackagePoint {
   readonly graphs: GraphTimes;
   readonly rate: EngineRate;
 }
@@ -126,34 +121,15 @@ async function profiles(
   options: BenchOptions,
   onProgress: (line: string) => void,
 ): Promise<StepProfile[]> {
-  const contextChunks = Math.ceil(options.context / source.manifest.chunk_size);
   const measured: StepProfile[] = [];
-  for (const batch of options.batch) {
-    onProgress(`profile at batch ${batch}`);
-    measured.push(
-      await profileStep(environment, source, 'cpu', { batch, contextChunks, runs: options.steps }),
-    );
+  for (const contextTokens of options.context) {
+    for (const batch of options.batch) {
+      onProgress(`profile at context ${contextTokens}, batch ${batch}`);
+      const rows = { batch, contextTokens, runs: options.steps };
+      measured.push(await profileStep(environment, source, 'cpu', rows));
+    }
   }
   return measured;
-}
-
-function pointsOf(
-  sources: readonly ModelPackage[],
-  { context: contextTokens, steps, batch: batches, temperature: temperatures, numCandidates }: BenchOptions,
-): { readonly source: ModelPackage; readonly point: BenchPoint }[] {
-  // A token model draws one token a step whatever the number of candidates, and at T = 1 so does a CALM.
-  const countsOf = (source: ModelPackage, temperature: number): readonly number[] =>
-    source.manifest.kind === 'calm' && temperature !== 1 ? numCandidates : [1];
-  return batches.flatMap(batch =>
-    temperatures.flatMap(temperature =>
-      sources.flatMap(source =>
-        countsOf(source, temperature).map(count => ({
-          source,
-          point: { batch, contextTokens, steps, temperature, numCandidates: count },
-        })),
-      ),
-    ),
-  );
 }
 
 async function measurePoint(
