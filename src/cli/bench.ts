@@ -44,6 +44,7 @@ export function registerBench(program: Command): void {
     .option('--steps <count>', 'steps to time', wholeNumber(1, 100_000), 64)
     .option('--temperature <numbers>', 'temperatures', listOf(numberBetween(0, 2)), [1])
     .option('--num-candidates <counts>', 'candidates of a step', listOf(wholeNumber(1, 65_536)), [200])
+    .option('--no-graph-times', 'leave out the times of each graph alone, which take as long as all the rest')
     .option('--profile', 'also tell where the time of a step goes, operator by operator')
     .option('--json', 'print the figures as one JSON object');
   addModelOptions(command);

@@ -85,6 +85,13 @@ it('shows the operations of a token, and a question mark where the shape is not 
   expect(lines.map(cells => cells[perToken])).toEqual(['0.25', '?']);
 });
 
+it('shows no graph times where none were taken', () => {
+  const bare = report('calm', 1, [{ ...row(1, 1, 10, 0.5), graphs: null }]);
+  const { runs } = JSON.parse(benchJson([bare]));
+  expect(runs[0].rows[0]).toMatchObject({ raw_fused_ms: null, parts_ms: { backbone: null, fused: 100 } });
+  expect(benchText([bare])).toMatch(/ - +- +- +- /);
+});
+
 it('tells two packages of one model by their weights', () => {
   const types = ['fp32', 'int8'].map(weightType => ({
     ...report('calm', 1, [row(1, 1, 50, 0.5)]),

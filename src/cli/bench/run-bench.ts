@@ -3,6 +3,7 @@ import { Engine } from '../../runtime/engine.js';
 import { loadModel } from '../../runtime/load-model.js';
 import type { ModelPackage } from '../../runtime/open-package.js';
 import type { OrtEnvironment } from '../../runtime/ort/environment.js';
+import type { Device } from '../../runtime/ort/memory.js';
 import { measureReadBandwidth } from '../../runtime/ort/read-bandwidth.js';
 import type { ModelOptions } from '../model-options.js';
 import { measureArithmeticRate } from './arithmetic-rate.js';
@@ -14,13 +15,16 @@ import { type MachineRates, type Roofline, rooflineOf } from './roofline.js';
 import { stepWeightBytes } from './weight-traffic.js';
 
 export interface BenchOptions extends BenchAxes, Omit<ModelOptions, 'threads'> {
+  /** Also time each graph alone. */
+  readonly graphTimes: boolean;
   /** Also record where the time of a step goes. */
   readonly profile?: boolean | undefined;
 }
 
 /** One point's figures. */
 export interface BenchRow extends EngineRate, BenchPoint {
-  readonly graphs: GraphTimes;
+  /** Null where they were not asked for. */
+  readonly graphs: GraphTimes | null;
   /** Weight bytes of a step over its time. */
   readonly weightBytesPerSecond: number;
   readonly roofline: Roofline;
@@ -75,7 +79,7 @@ function pointText({ contextTokens, batch, temperature, numCandidates }: BenchPo
 
 /** A point's figures before the machine's rates are known. */
 interface MeasuredPoint extends PackagePoint {
-  readonly graphs: GraphTimes;
+  readonly graphs: GraphTimes | null;
   readonly rate: EngineRate;
 }
 
@@ -137,7 +141,7 @@ async function measurePoint(
   source: ModelPackage,
   options: BenchOptions,
   point: BenchPoint,
-): Promise<{ graphs: GraphTimes; rate: EngineRate }> {
+): Promise<{ graphs: GraphTimes | null; rate: EngineRate }> {
   const { chunk_size: chunkSize, bos_token_id: bosTokenId } = source.manifest;
   const promptChunks = Math.ceil(point.contextTokens / chunkSize);
   const { model, device } = loadModel(environment, source, {
@@ -153,19 +157,33 @@ async function measurePoint(
   });
   try {
     const rate = await measureEngine(engine, model, point);
-    const timer = new GraphTimer(environment, source, device);
     // The engine's rows grow as it runs: halfway through, attention has its mean length.
-    try {
-      const rows = await timer.prepare(point.batch, promptChunks + Math.ceil(point.steps / 2));
-      try {
-        return { rate, graphs: await rows.measure(point.steps) };
-      } finally {
-        rows.close();
-      }
-    } finally {
-      timer.close();
-    }
+    const contextChunks = promptChunks + Math.ceil(point.steps / 2);
+    const graphs = options.graphTimes
+      ? await timeGraphs(environment, source, device, { ...point, contextChunks })
+      : null;
+    return { rate, graphs };
   } finally {
     await engine.close();
+  }
+}
+
+/** Each graph alone, for rows whose caches hold `contextChunks` chunks. */
+async function timeGraphs(
+  environment: OrtEnvironment,
+  source: ModelPackage,
+  device: Device,
+  { batch, contextChunks, steps }: { batch: number; contextChunks: number; steps: number },
+): Promise<GraphTimes> {
+  const timer = new GraphTimer(environment, source, device);
+  try {
+    const rows = await timer.prepare(batch, contextChunks);
+    try {
+      return await rows.measure(steps);
+    } finally {
+      rows.close();
+    }
+  } finally {
+    timer.close();
   }
 }
