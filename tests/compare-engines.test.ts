@@ -78,7 +78,7 @@ it('puts the engines side by side, in rounds that turn round, with ratios of eac
   expect(stdout).toMatch(/^\| 16 \| 1 \| \d+ \(\d+ to \d+\) \| .* \| 100 \(100 to 100\) \|$/m);
   expect(stdout).toMatch(/^\| 16 \| 2 \| - \| - \| \d+ \(\d+ to \d+\) \| .* \| - \|$/m);
   expect(stdout).toContain('llama-batched-bench -m m.gguf -c 256 ');
-}, 240_000);
+}, 600_000);
 
 it('says in a sentence what is wrong with an option or a program', () => {
   const refused = compare(...models, '--rounds', 'two');
