@@ -1,11 +1,13 @@
 /**
- * Resident memory of `calm serve` over what it cannot do without: the package's files and the keys and values of the
- * texts that run. Prints Markdown; exits with 1 where a row is above --limit.
+ * Resident memory of `calm serve` over what it cannot do without: the package's files and the cache in use, which is the
+ * keys and values of the texts that run, and those that the prefix cache keeps. Prints Markdown; exits with 1 where a
+ * row is above --limit.
  *
  *   npm run build && node scripts/measure-memory.js --model ./calm-m --streams 1,32 --context 512
  *
- * Memory is read when every stream decodes (Linux: Rss of /proc/<pid>/smaps_rollup), together with what of it lies on
- * huge pages. It does not depend on how busy the machine is.
+ * Each size of --prefix-cache-memory has a server of its own; by default that is none and serve's own default. Memory is
+ * read when every stream decodes (Linux: Rss of /proc/<pid>/smaps_rollup), together with what of it lies on huge pages.
+ * It does not depend on how busy the machine is.
  */
 
 import { setMaxListeners } from 'node:events';
@@ -23,6 +25,7 @@ const { values: options } = parseArgs({
     /** Tokens of each prompt. */
     context: { type: 'string', default: '512' },
     threads: { type: 'string', default: '2' },
+    'prefix-cache-memory': { type: 'string', default: '0,256MiB' },
     limit: { type: 'string', default: '1.25' },
   },
 });
@@ -52,8 +55,15 @@ function memoryOf(pid) {
   return { resident: bytes('Rss'), huge: bytes('AnonHugePages') };
 }
 
+/** Bytes of kept beginnings of prompts, as the server's own metrics say. */
+async function keptBytes({ url }) {
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  return Number(/^calm:prefix_cache_bytes\{[^}]*\} (\S+)$/m.exec(metrics)?.[1]);
+}
+
 /** Runs streams until each has generated enough, and reads the server's memory then. */
-async function measure({ pid, port, model }, streams) {
+async function measure(server, streams) {
+  const { pid, port, model } = server;
   const { chunk_size: chunkSize, n_vocab: vocabSize } = model.meta;
   const context = Number(options.context);
   const promptChunks = Math.ceil(context / chunkSize);
@@ -85,31 +95,56 @@ async function measure({ pid, port, model }, streams) {
   while (found === null) {
     await Promise.race([...running, new Promise(resolve => setTimeout(resolve, 20))]);
   }
+  // All prompts are read by now, and only prompts change what is kept.
+  const kept = await keptBytes(server);
   aborts.abort();
   await Promise.all(running);
-  return found;
+  return { ...found, kept };
 }
 
 const folder = packageFolder(options.model);
 const mib = bytes => (bytes / 2 ** 20).toFixed(0);
 const weights = packageBytes(folder);
-const server = await startMeasuredServer({ model: options.model, threads: Number(options.threads) });
-try {
-  console.log(`${options.model}, prompts of ${options.context} tokens, MiB:\n`);
-  console.log('| streams | resident | on huge pages | package | cache in use | resident over both |');
-  console.log('|---|---|---|---|---|---|');
-  const idle = memoryOf(server.pid);
-  const rows = [{ streams: 0, ...idle, chunks: 0 }];
-  for (const streams of options.streams.split(',').map(Number)) {
-    rows.push({ streams, ...(await measure(server, streams)) });
+
+/** The rows of one server: idle, and with each number of streams. */
+async function measureServer(prefixCacheMemory) {
+  const threads = Number(options.threads);
+  const server = await startMeasuredServer({ model: options.model, threads, prefixCacheMemory });
+  try {
+    const rows = [{ streams: 0, ...memoryOf(server.pid), chunks: 0, kept: await keptBytes(server) }];
+    for (const streams of options.streams.split(',').map(Number)) {
+      rows.push({ streams, ...(await measure(server, streams)) });
+    }
+    return rows;
+  } finally {
+    await server.end();
   }
-  for (const { streams, resident, huge, chunks } of rows) {
-    const cache = chunks * bytesPerChunk(folder);
-    const ratio = resident / (weights + cache);
-    if (ratio > Number(options.limit)) process.exitCode = 1;
-    const cells = [streams, mib(resident), mib(huge), mib(weights), mib(cache), `**${ratio.toFixed(2)}**`];
-    console.log(`| ${cells.join(' | ')} |`);
-  }
-} finally {
-  server.end();
 }
+
+function rowText(prefixCacheMemory, { streams, resident, huge, chunks, kept }) {
+  const texts = chunks * bytesPerChunk(folder);
+  const ratio = resident / (weights + texts + kept);
+  if (ratio > Number(options.limit)) process.exitCode = 1;
+  const cells = [resident, huge, weights, texts, kept].map(mib);
+  return `| ${[prefixCacheMemory, streams, ...cells, `**${ratio.toFixed(2)}**`].join(' | ')} |`;
+}
+
+const titles = [
+  'prefix cache',
+  'streams',
+  'resident',
+  'on huge pages',
+  'package',
+  'running texts',
+  'kept prompts',
+];
+console.log(`${options.model}, prompts of ${options.context} tokens, MiB:\n`);
+console.log(`| ${titles.join(' | ')} | resident over the last three |\n|${'---|'.repeat(titles.length + 1)}`);
+for (const prefixCacheMemory of options['prefix-cache-memory'].split(',')) {
+  for (const row of await measureServer(prefixCacheMemory)) console.log(rowText(prefixCacheMemory, row));
+}
+console.log(
+  '\nPackage: the bytes of its files. Running texts: keys and values of their prompts and of what they have generated, ' +
+    'chunk by chunk. Kept prompts: calm:prefix_cache_bytes of /metrics, the keys and values of beginnings of prompts that ' +
+    'the prefix cache holds, those of ended texts too.',
+);

@@ -10,6 +10,7 @@
  */
 import { parseArgs } from 'node:util';
 import { startServer } from './start-server.js';
+import { median } from './statistics.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -73,12 +74,6 @@ async function askBoth(servers, prompt, seed, book) {
   for (const which of order) answers[which] = await firstToken(servers[which], prompt, seed);
   if (answers[0].ids !== answers[1].ids) throw new Error('the texts with and without the cache differ');
   book.push({ withMs: answers[0].firstMs, withoutMs: answers[1].firstMs, cached: answers[0].cached });
-}
-
-function median(values) {
-  const ascending = [...values].sort((a, b) => a - b);
-  const middle = (ascending.length - 1) / 2;
-  return (ascending[Math.floor(middle)] + ascending[Math.ceil(middle)]) / 2;
 }
 
 function row(name, book) {

@@ -7,6 +7,7 @@
  */
 import { parseArgs } from 'node:util';
 import { openModels } from '../dist/cli/open-models.js';
+import { median } from './statistics.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -48,12 +49,6 @@ async function askBoth(prompt, seed, book) {
   const ms = [];
   for (const which of order) ms[which] = await cpuOfFirstChunk(models[which], prompt, seed);
   book.push(ms);
-}
-
-function median(values) {
-  const ascending = [...values].sort((a, b) => a - b);
-  const middle = (ascending.length - 1) / 2;
-  return (ascending[Math.floor(middle)] + ascending[Math.ceil(middle)]) / 2;
 }
 
 function row(name, book) {

@@ -1,6 +1,6 @@
 /**
  * What is left of the engine's speed behind HTTP: chunks a second of `calm serve` with streaming clients over those of
- * the same engine in a process of its own, the two in turns. Prints Markdown.
+ * the same engine in a process of its own, all in turns. Prints Markdown.
  *
  *   npm run build && node scripts/measure-server.js --model stories-k2 --streams 1,32
  *   npm run build && node scripts/measure-server.js --model ./calm-m --context 128 --chunks 64 --rounds 3
@@ -18,6 +18,7 @@ import { parseArgs } from 'node:util';
 import { promptOf, startMeasuredServer } from './measure-server/serve.js';
 import { cpuMsOf, SteadyWindow } from './measure-server/steady-window.js';
 import { stream } from './measure-server/stream-client.js';
+import { median, spreadOf, spreadText } from './statistics.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -29,6 +30,8 @@ const { values: options } = parseArgs({
     chunks: { type: 'string', default: '128' },
     rounds: { type: 'string', default: '5' },
     threads: { type: 'string', default: '2' },
+    /** A server for each size. The engine alone keeps no beginnings of prompts. */
+    'prefix-cache-memory': { type: 'string', default: '0,256MiB' },
     /** Options of Node for the server, such as --node-options='--cpu-prof --cpu-prof-dir=profiles'. */
     'node-options': { type: 'string' },
   },
@@ -80,21 +83,15 @@ async function runServed({ pid, port, model }, prompts, firstSeed) {
   return window.result();
 }
 
-function median(values) {
-  const ascending = [...values].sort((a, b) => a - b);
-  const middle = (ascending.length - 1) / 2;
-  return (ascending[Math.floor(middle)] + ascending[Math.ceil(middle)]) / 2;
-}
-
 /** The median, and the least and the most, of what `of` makes of each round. */
-function spread(results, of, digits = 2) {
-  const values = results.map(of);
-  const [least, most] = [Math.min(...values), Math.max(...values)];
-  return `${median(values).toFixed(digits)} (${least.toFixed(digits)} to ${most.toFixed(digits)})`;
+function spread(results, of) {
+  return spreadText(spreadOf(results.map(of)));
 }
 
-async function measure(engine, server) {
-  const { chunk_size: chunkSize, n_vocab: vocabSize } = server.model.meta;
+/** `servers` by the size of their prefix cache. */
+async function measure(engine, servers) {
+  const [{ model }] = servers.values();
+  const { chunk_size: chunkSize, n_vocab: vocabSize } = model.meta;
   console.log(
     `${options.model}, prompts of ${options.context} tokens, texts of ${chunks} chunks of ${chunkSize}, ` +
       `${threads} threads, ${rounds} rounds in turns; median (least to most):\n`,
@@ -107,19 +104,23 @@ async function measure(engine, server) {
       const prompts = Array.from({ length: streams }, (_, index) =>
         promptOf(seed + index, Number(options.context), vocabSize),
       );
-      results.push({
-        alone: await engine.run(prompts, seed),
-        served: await runServed(server, prompts, seed),
-      });
+      const alone = await engine.run(prompts, seed);
+      const served = new Map();
+      for (const [size, server] of servers) served.set(size, await runServed(server, prompts, seed));
+      results.push({ alone, served });
     }
-    console.log(`| ${cellsOf(streams, chunkSize, results.slice(1)).join(' | ')} |`);
+    for (const size of servers.keys()) {
+      const pairs = results.slice(1).map(({ alone, served }) => ({ alone, served: served.get(size) }));
+      console.log(`| ${cellsOf(streams, size, chunkSize, pairs).join(' | ')} |`);
+    }
   }
 }
 
-function cellsOf(streams, chunkSize, results) {
+function cellsOf(streams, size, chunkSize, results) {
   const perChunk = result => result.cpuMs / result.chunks;
   return [
     streams,
+    size,
     median(results.map(({ alone }) => alone.perSecond * chunkSize)).toFixed(0),
     median(results.map(({ served }) => served.perSecond * chunkSize)).toFixed(0),
     `**${spread(results, ({ alone, served }) => served.perSecond / alone.perSecond)}**`,
@@ -133,6 +134,7 @@ function cellsOf(streams, chunkSize, results) {
 
 const columns = [
   'streams',
+  'prefix cache',
   'engine, tokens/s',
   'server, tokens/s',
   'server over engine',
@@ -143,14 +145,15 @@ const columns = [
   'server, cores',
 ];
 const engine = await startEngine();
+const servers = new Map();
 try {
   const nodeOptions = options['node-options']?.split(' ');
-  const server = await startMeasuredServer({ model: options.model, threads, nodeOptions });
-  try {
-    await measure(engine, server);
-  } finally {
-    server.end();
+  for (const prefixCacheMemory of options['prefix-cache-memory'].split(',')) {
+    const setting = { model: options.model, threads, prefixCacheMemory, nodeOptions };
+    servers.set(prefixCacheMemory, await startMeasuredServer(setting));
   }
+  await measure(engine, servers);
 } finally {
+  for (const server of servers.values()) server.end();
   engine.end();
 }

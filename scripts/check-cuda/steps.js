@@ -1,9 +1,9 @@
 /** The checks of check-cuda.js. Each runs the commands that a user would, and yields one row a package. */
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runProgram } from '../run-program.js';
 import { startServer } from '../start-server.js';
 
 const pathOf = path => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -162,26 +162,8 @@ async function attempt(check, subject, work) {
 }
 
 /** Runs Node on a program; throws its last words where its exit code is not one of `codes`. */
-function run(args, codes = [0]) {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', text => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', text => {
-    stderr = (stderr + text).slice(-2000);
-  });
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', code => {
-      if (codes.includes(code)) resolve({ stdout });
-      else
-        reject(
-          new Error(stderr.trim().split('\n').at(-1) || `${args[1] ?? args[0]} ended with code ${code}`),
-        );
-    });
-  });
+function run(args, codes) {
+  return runProgram(process.execPath, args, codes);
 }
 
 function serve(model, { device, concurrency, 'ort-library': file }) {

@@ -19,7 +19,7 @@ interface BenchCommandOptions extends BenchOptions {
 const examples = `
 Examples:
   calm bench --model stories-k2
-  calm bench --model ./calm-m --batch 1,8,32 --context 512 --temperature 1,0.5 --json
+  calm bench --model ./calm-m --batch 1,8,32 --context 128,512 --temperature 1,0.5 --json
   calm bench --model ./calm-m --model ./transformer-s       each over the last one, beside the ratio of their rooflines
   calm bench --model ./calm-m-fp32 --model ./calm-m-int8 --threads 1,2      the same weights in two types
 
@@ -40,10 +40,11 @@ export function registerBench(program: Command): void {
       collect,
     )
     .option('--batch <counts>', 'rows that decode at once', listOf(wholeNumber(1, 4096)), [1, 8, 32])
-    .option('--context <tokens>', 'tokens in each row when the clock starts', wholeNumber(1), 512)
+    .option('--context <tokens>', 'tokens in each row when the clock starts', listOf(wholeNumber(1)), [512])
     .option('--steps <count>', 'steps to time', wholeNumber(1, 100_000), 64)
     .option('--temperature <numbers>', 'temperatures', listOf(numberBetween(0, 2)), [1])
     .option('--num-candidates <counts>', 'candidates of a step', listOf(wholeNumber(1, 65_536)), [200])
+    .option('--no-graph-times', 'leave out the times of each graph alone, which take as long as all the rest')
     .option('--profile', 'also tell where the time of a step goes, operator by operator')
     .option('--json', 'print the figures as one JSON object');
   addModelOptions(command);

@@ -1,4 +1,4 @@
-/** How models compare that one benchmark measured: each over the last one, at the same threads, batch and temperature. */
+/** How models compare that one benchmark measured: each over the last one, at the same point. */
 import type { BenchReport, BenchRow } from './run-bench.js';
 
 /** One point of a model over the same point of the baseline. */
@@ -6,6 +6,8 @@ export interface Comparison {
   readonly model: string;
   readonly baseline: string;
   readonly threads: number;
+  /** Tokens in each row when the clock started. */
+  readonly contextTokens: number;
   readonly batch: number;
   readonly temperature: number;
   readonly numCandidates: number;
@@ -27,8 +29,11 @@ export function compareModels(reports: readonly BenchReport[]): Comparison[] {
 }
 
 function compareRow(report: BenchReport, row: BenchRow, baseline: BenchReport): Comparison[] {
-  const { batch, temperature, numCandidates } = row;
-  const others = baseline.rows.filter(other => other.batch === batch && other.temperature === temperature);
+  const { contextTokens, batch, temperature, numCandidates } = row;
+  const others = baseline.rows.filter(
+    other =>
+      other.contextTokens === contextTokens && other.batch === batch && other.temperature === temperature,
+  );
   // A token model has one row whatever the number of candidates.
   const other = others.find(candidate => candidate.numCandidates === numCandidates) ?? others[0];
   if (other === undefined) return [];
@@ -37,6 +42,7 @@ function compareRow(report: BenchReport, row: BenchRow, baseline: BenchReport): 
       model: labelOf(report, baseline),
       baseline: labelOf(baseline, report),
       threads: report.threads,
+      contextTokens,
       batch,
       temperature,
       numCandidates,

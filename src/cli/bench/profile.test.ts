@@ -32,5 +32,7 @@ test('medians without the first runs, longest operator first', () => {
     ],
     runMs: 3.5,
   });
-  expect(profileText({ batch: 4, ...summary })).toContain('batch 4: 3.50 ms a run, 3.00 ms of it in kernels');
+  expect(profileText({ batch: 4, contextTokens: 512, ...summary })).toContain(
+    'context 512, batch 4: 3.50 ms a run, 3.00 ms of it in kernels',
+  );
 });

@@ -18,6 +18,8 @@ export interface OperatorTime {
 
 export interface StepProfile {
   readonly batch: number;
+  /** Tokens in each row's cache. */
+  readonly contextTokens: number;
   /** Longest first. */
   readonly operators: readonly OperatorTime[];
   /** Median of a whole run, the recording included. */
@@ -34,17 +36,18 @@ const traceSchema = z.array(
   }),
 );
 
-/** Profiles `runs` runs of the fused step for `batch` rows that hold `contextChunks` chunks. */
+/** Profiles `runs` runs of the fused step for `batch` rows that hold `contextTokens` tokens, rounded up to chunks. */
 export async function profileStep(
   environment: OrtEnvironment,
   source: ModelPackage,
   device: Device,
-  { batch, contextChunks, runs }: { batch: number; contextChunks: number; runs: number },
+  { batch, contextTokens, runs }: { batch: number; contextTokens: number; runs: number },
 ): Promise<StepProfile> {
   const folder = mkdtempSync(join(tmpdir(), 'calm-profile-'));
   try {
     const timer = new GraphTimer(environment, source, device, join(folder, 'graph'));
     try {
+      const contextChunks = Math.ceil(contextTokens / source.manifest.chunk_size);
       const rows = await timer.prepare(batch, contextChunks);
       try {
         await rows.time('step', runs);
@@ -52,7 +55,7 @@ export async function profileStep(
         rows.close();
       }
       const trace = traceSchema.parse(JSON.parse(readFileSync(timer.endProfiling('step'), 'utf8')));
-      return { batch, ...summarizeTrace(trace) };
+      return { batch, contextTokens, ...summarizeTrace(trace) };
     } finally {
       timer.close();
     }
@@ -62,7 +65,9 @@ export async function profileStep(
 }
 
 /** Medians by operator; the first runs warm up and are left out. */
-export function summarizeTrace(trace: z.infer<typeof traceSchema>): Omit<StepProfile, 'batch'> {
+export function summarizeTrace(
+  trace: z.infer<typeof traceSchema>,
+): Omit<StepProfile, 'batch' | 'contextTokens'> {
   const nodes = new Map<string, { operator: string; times: number[] }>();
   const runs: number[] = [];
   for (const { cat, name = '', dur = 0, args } of trace) {
@@ -93,7 +98,7 @@ function median(values: readonly number[]): number {
 }
 
 /** A table for people. */
-export function profileText({ batch, operators, runMs }: StepProfile): string {
+export function profileText({ batch, contextTokens, operators, runMs }: StepProfile): string {
   const kernels = operators.reduce((sum, { ms }) => sum + ms, 0);
   const lines = operators.map(
     ({ operator, nodes, ms }) =>
@@ -101,7 +106,8 @@ export function profileText({ batch, operators, runMs }: StepProfile): string {
       `${((100 * ms) / runMs).toFixed(1).padStart(7)} %`,
   );
   return [
-    `Profile of a step at batch ${batch}: ${runMs.toFixed(2)} ms a run, ${kernels.toFixed(2)} ms of it in kernels`,
+    `Profile of a step at context ${contextTokens}, batch ${batch}: ` +
+      `${runMs.toFixed(2)} ms a run, ${kernels.toFixed(2)} ms of it in kernels`,
     ...lines,
   ].join('\n');
 }

@@ -11,6 +11,7 @@ export function benchJson(reports: readonly BenchReport[]): string {
       model: comparison.model,
       baseline: comparison.baseline,
       threads: comparison.threads,
+      context_tokens: comparison.contextTokens,
       batch: comparison.batch,
       temperature: comparison.temperature,
       num_candidates: comparison.numCandidates,
@@ -29,7 +30,12 @@ function runJson(report: BenchReport) {
     read_bandwidth_bytes_per_second: report.rates.readBytesPerSecond,
     product_flops_per_second: report.rates.productFlopsPerSecond,
     attention_flops_per_second: report.rates.attentionFlopsPerSecond,
-    profiles: report.profiles.map(({ batch, runMs, operators }) => ({ batch, run_ms: runMs, operators })),
+    profiles: report.profiles.map(({ batch, contextTokens, runMs, operators }) => ({
+      batch,
+      context_tokens: contextTokens,
+      run_ms: runMs,
+      operators,
+    })),
     rows: report.rows.map(row => ({
       batch: row.batch,
       context_tokens: row.contextTokens,
@@ -38,24 +44,30 @@ function runJson(report: BenchReport) {
       tokens_per_second: row.tokensPerSecond,
       step_ms: row.stepMs,
       parts_ms: {
-        backbone: row.graphs.backboneMs,
-        head: row.graphs.headMs,
-        decoder: row.graphs.decoderMs,
+        backbone: row.graphs?.backboneMs ?? null,
+        head: row.graphs?.headMs ?? null,
+        decoder: row.graphs?.decoderMs ?? null,
         fused: row.fusedMs,
         draw: row.drawMs,
         other: row.otherMs,
       },
-      raw_fused_ms: row.graphs.fusedMs,
+      raw_fused_ms: row.graphs?.fusedMs ?? null,
       draws_per_step: row.drawsPerStep,
       weight_bytes_per_second: row.weightBytesPerSecond,
       step_weight_bytes: row.roofline.weightBytes,
       step_cache_bytes: row.roofline.cacheBytes,
       step_flops: row.roofline.flops,
+      flops_per_token: row.roofline.flopsPerToken,
       roofline_ms: row.roofline.ms,
       roofline_bound: row.roofline.bound,
       roofline_share: row.roofline.ms / row.stepMs,
     })),
   };
+}
+
+/** Three digits: models differ by factors of a thousand. */
+function inBillions(flops: number | null): string {
+  return flops === null ? '?' : String(Number((flops / 1e9).toPrecision(3)));
 }
 
 type Column = readonly [title: string, cell: (row: BenchRow) => string];
@@ -69,9 +81,9 @@ export function benchText(reports: readonly BenchReport[]): string {
 
 function comparisonText(comparisons: readonly Comparison[]): string {
   const lines = comparisons.map(
-    ({ model, baseline, threads, batch, temperature, numCandidates, ratio, rooflineRatio }) =>
-      `  ${model} over ${baseline}, ${threads} threads, batch ${batch}, T ${temperature}, N ${numCandidates}: ` +
-      `${ratio.toFixed(2)} (rooflines ${rooflineRatio.toFixed(2)})`,
+    ({ model, baseline, threads, contextTokens, batch, temperature, numCandidates, ratio, rooflineRatio }) =>
+      `  ${model} over ${baseline}, ${threads} threads, context ${contextTokens}, batch ${batch}, ` +
+      `T ${temperature}, N ${numCandidates}: ${ratio.toFixed(2)} (rooflines ${rooflineRatio.toFixed(2)})`,
   );
   return ['tokens/s of models over those of the last one:', ...lines].join('\n');
 }
@@ -80,6 +92,7 @@ function runText(report: BenchReport): string {
   const { rates } = report;
   const bandwidth = rates.readBytesPerSecond;
   const columns: readonly Column[] = [
+    ['context', row => String(row.contextTokens)],
     ['batch', row => String(row.batch)],
     ['T', row => String(row.temperature)],
     ['N', row => String(row.numCandidates)],
@@ -90,14 +103,15 @@ function runText(report: BenchReport): string {
     ['other', row => row.otherMs.toFixed(2)],
     ['other %', row => ((100 * row.otherMs) / row.stepMs).toFixed(1)],
     ['draws', row => row.drawsPerStep.toFixed(1)],
-    ['| bare: fused', row => row.graphs.fusedMs.toFixed(2)],
-    ['backbone', row => row.graphs.backboneMs.toFixed(2)],
-    ['head', row => row.graphs.headMs.toFixed(2)],
-    ['decoder', row => row.graphs.decoderMs.toFixed(2)],
+    ['| bare: fused', row => row.graphs?.fusedMs.toFixed(2) ?? '-'],
+    ['backbone', row => row.graphs?.backboneMs.toFixed(2) ?? '-'],
+    ['head', row => row.graphs?.headMs.toFixed(2) ?? '-'],
+    ['decoder', row => row.graphs?.decoderMs.toFixed(2) ?? '-'],
     ['| weights GB/s', row => (row.weightBytesPerSecond / 1e9).toFixed(1)],
     ['of read %', row => ((100 * row.weightBytesPerSecond) / bandwidth).toFixed(0)],
     ['cache MB', row => (row.roofline.cacheBytes / 1e6).toFixed(1)],
-    ['GFLOP', row => (row.roofline.flops === null ? '?' : (row.roofline.flops / 1e9).toFixed(2))],
+    ['GFLOP', row => inBillions(row.roofline.flops)],
+    ['GFLOP/token', row => inBillions(row.roofline.flopsPerToken)],
     ['roofline ms', row => `${row.roofline.ms.toFixed(2)} (${row.roofline.bound})`],
     ['of it %', row => ((100 * row.roofline.ms) / row.stepMs).toFixed(0)],
   ];

@@ -1,6 +1,8 @@
 /** The floor under a step: which bytes and operations count, and which of the two decides. */
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { flopsPerToken } from '../../evaluate/flops.js';
+import { shapeOfManifest } from '../../evaluate/model-shape.js';
 import { openPackage } from '../../runtime/open-package.js';
 import { type MachineRates, rooflineOf } from './roofline.js';
 import { stepWeightBytes } from './weight-traffic.js';
@@ -37,4 +39,17 @@ test('arithmetic: attention at its own rate, candidates as often as they are dra
   const perDraw = cost(1, 10, 2).ms - one.ms;
   expect(perDraw).toBeGreaterThan(0);
   expect(cost(1, 10, 101).ms - one.ms).toBeCloseTo(100 * perDraw, 0);
+});
+
+test('operations for each token are those of the counter, at the candidates of the row', () => {
+  const shape = shapeOfManifest(manifest)!;
+  for (const draws of [1, 37.5]) {
+    const { flops, flopsPerToken: perToken } = rooflineOf(manifest, unit, {
+      batch: 3,
+      contextSteps: 10,
+      draws,
+    });
+    expect(perToken).toBe(flopsPerToken(shape, { contextSteps: 10, candidates: draws }));
+    expect(perToken! * 3 * manifest.chunk_size).toBeCloseTo(flops!, 0);
+  }
 });

@@ -1,5 +1,5 @@
 /** The least time that a decode step can take on this machine: what it must read, and what it must compute. */
-import { stepFlops } from '../../evaluate/flops.js';
+import { flopsPerToken, stepFlops } from '../../evaluate/flops.js';
 import { shapeOfManifest } from '../../evaluate/model-shape.js';
 import type { Manifest } from '../../runtime/manifest.js';
 import { stepWeightBytes } from './weight-traffic.js';
@@ -20,6 +20,8 @@ export interface StepCost {
   readonly cacheBytes: number;
   /** Null for a model whose shape is not known. */
   readonly flops: number | null;
+  /** For each token that it generates, at the candidates that it draws. Null as above. */
+  readonly flopsPerToken: number | null;
 }
 
 export interface Roofline extends StepCost {
@@ -43,7 +45,9 @@ export function rooflineOf(
   const cacheBytes = 2 * layers * kv_heads * head_size * contextSteps * batch * elementBytes;
   const memoryMs = ((weightBytes + cacheBytes) / rates.readBytesPerSecond) * 1000;
   const shape = shapeOfManifest(manifest);
-  if (shape === null) return { weightBytes, cacheBytes, flops: null, ms: memoryMs, bound: 'memory' };
+  if (shape === null) {
+    return { weightBytes, cacheBytes, flops: null, flopsPerToken: null, ms: memoryMs, bound: 'memory' };
+  }
   const step = stepFlops(shape, contextSteps);
   const perCandidate = step.headPerCandidate + step.decoderPerCandidate;
   const products = batch * (step.backbone + step.headOnce + draws * perCandidate);
@@ -54,6 +58,7 @@ export function rooflineOf(
     weightBytes,
     cacheBytes,
     flops: products + attention,
+    flopsPerToken: flopsPerToken(shape, { contextSteps, candidates: draws }),
     ms: Math.max(memoryMs, arithmeticMs),
     bound: memoryMs >= arithmeticMs ? 'memory' : 'arithmetic',
   };

@@ -3,29 +3,28 @@ import { Engine } from '../../runtime/engine.js';
 import { loadModel } from '../../runtime/load-model.js';
 import type { ModelPackage } from '../../runtime/open-package.js';
 import type { OrtEnvironment } from '../../runtime/ort/environment.js';
+import type { Device } from '../../runtime/ort/memory.js';
 import { measureReadBandwidth } from '../../runtime/ort/read-bandwidth.js';
 import type { ModelOptions } from '../model-options.js';
 import { measureArithmeticRate } from './arithmetic-rate.js';
 import { type BenchPoint, type EngineRate, measureEngine } from './engine-rate.js';
 import { GraphTimer, type GraphTimes } from './graph-times.js';
+import { type BenchAxes, type PackagePoint, pointsOf } from './points.js';
 import { profileStep, type StepProfile } from './profile.js';
 import { type MachineRates, type Roofline, rooflineOf } from './roofline.js';
 import { stepWeightBytes } from './weight-traffic.js';
 
-export interface BenchOptions extends Omit<ModelOptions, 'threads'> {
-  readonly batch: readonly number[];
-  /** Tokens. */
-  readonly context: number;
-  readonly steps: number;
-  readonly temperature: readonly number[];
-  readonly numCandidates: readonly number[];
+export interface BenchOptions extends BenchAxes, Omit<ModelOptions, 'threads'> {
+  /** Also time each graph alone. */
+  readonly graphTimes: boolean;
   /** Also record where the time of a step goes. */
   readonly profile?: boolean | undefined;
 }
 
 /** One point's figures. */
 export interface BenchRow extends EngineRate, BenchPoint {
-  readonly graphs: GraphTimes;
+  /** Null where they were not asked for. */
+  readonly graphs: GraphTimes | null;
   /** Weight bytes of a step over its time. */
   readonly weightBytesPerSecond: number;
   readonly roofline: Roofline;
@@ -37,7 +36,7 @@ export interface BenchReport {
   readonly threads: number;
   readonly stepWeightBytes: number;
   readonly rates: MachineRates;
-  /** One a batch size, where they were asked for. */
+  /** One for each context and batch size, where they were asked for. */
   readonly profiles: readonly StepProfile[];
   readonly rows: readonly BenchRow[];
 }
@@ -54,9 +53,7 @@ export async function runBench(
   const before = await measureRates(environment, sources);
   const points: MeasuredPoint[] = [];
   for (const { source, point } of pointsOf(sources, options)) {
-    const { batch, temperature, numCandidates } = point;
-    const { name } = source.manifest;
-    onProgress(`${name}: batch ${batch}, temperature ${temperature}, ${numCandidates} candidates`);
+    onProgress(`${source.manifest.name}: ${pointText(point)}`);
     points.push({ source, point, ...(await measurePoint(environment, source, options, point)) });
   }
   onProgress('the rates again');
@@ -76,11 +73,13 @@ export async function runBench(
   return reports;
 }
 
+function pointText({ contextTokens, batch, temperature, numCandidates }: BenchPoint): string {
+  return `context ${contextTokens}, batch ${batch}, temperature ${temperature}, ${numCandidates} candidates`;
+}
+
 /** A point's figures before the machine's rates are known. */
-interface MeasuredPoint {
-  readonly source: ModelPackage;
-  readonly point: BenchPoint;
-  readonly graphs: GraphTimes;
+interface MeasuredPoint extends PackagePoint {
+  readonly graphs: GraphTimes | null;
   readonly rate: EngineRate;
 }
 
@@ -126,34 +125,15 @@ async function profiles(
   options: BenchOptions,
   onProgress: (line: string) => void,
 ): Promise<StepProfile[]> {
-  const contextChunks = Math.ceil(options.context / source.manifest.chunk_size);
   const measured: StepProfile[] = [];
-  for (const batch of options.batch) {
-    onProgress(`profile at batch ${batch}`);
-    measured.push(
-      await profileStep(environment, source, 'cpu', { batch, contextChunks, runs: options.steps }),
-    );
+  for (const contextTokens of options.context) {
+    for (const batch of options.batch) {
+      onProgress(`profile at context ${contextTokens}, batch ${batch}`);
+      const rows = { batch, contextTokens, runs: options.steps };
+      measured.push(await profileStep(environment, source, 'cpu', rows));
+    }
   }
   return measured;
-}
-
-function pointsOf(
-  sources: readonly ModelPackage[],
-  { context: contextTokens, steps, batch: batches, temperature: temperatures, numCandidates }: BenchOptions,
-): { readonly source: ModelPackage; readonly point: BenchPoint }[] {
-  // A token model draws one token a step whatever the number of candidates, and at T = 1 so does a CALM.
-  const countsOf = (source: ModelPackage, temperature: number): readonly number[] =>
-    source.manifest.kind === 'calm' && temperature !== 1 ? numCandidates : [1];
-  return batches.flatMap(batch =>
-    temperatures.flatMap(temperature =>
-      sources.flatMap(source =>
-        countsOf(source, temperature).map(count => ({
-          source,
-          point: { batch, contextTokens, steps, temperature, numCandidates: count },
-        })),
-      ),
-    ),
-  );
 }
 
 async function measurePoint(
@@ -161,7 +141,7 @@ async function measurePoint(
   source: ModelPackage,
   options: BenchOptions,
   point: BenchPoint,
-): Promise<{ graphs: GraphTimes; rate: EngineRate }> {
+): Promise<{ graphs: GraphTimes | null; rate: EngineRate }> {
   const { chunk_size: chunkSize, bos_token_id: bosTokenId } = source.manifest;
   const promptChunks = Math.ceil(point.contextTokens / chunkSize);
   const { model, device } = loadModel(environment, source, {
@@ -177,19 +157,33 @@ async function measurePoint(
   });
   try {
     const rate = await measureEngine(engine, model, point);
-    const timer = new GraphTimer(environment, source, device);
     // The engine's rows grow as it runs: halfway through, attention has its mean length.
-    try {
-      const rows = await timer.prepare(point.batch, promptChunks + Math.ceil(point.steps / 2));
-      try {
-        return { rate, graphs: await rows.measure(point.steps) };
-      } finally {
-        rows.close();
-      }
-    } finally {
-      timer.close();
-    }
+    const contextChunks = promptChunks + Math.ceil(point.steps / 2);
+    const graphs = options.graphTimes
+      ? await timeGraphs(environment, source, device, { ...point, contextChunks })
+      : null;
+    return { rate, graphs };
   } finally {
     await engine.close();
+  }
+}
+
+/** Each graph alone, for rows whose caches hold `contextChunks` chunks. */
+async function timeGraphs(
+  environment: OrtEnvironment,
+  source: ModelPackage,
+  device: Device,
+  { batch, contextChunks, steps }: { batch: number; contextChunks: number; steps: number },
+): Promise<GraphTimes> {
+  const timer = new GraphTimer(environment, source, device);
+  try {
+    const rows = await timer.prepare(batch, contextChunks);
+    try {
+      return await rows.measure(steps);
+    } finally {
+      rows.close();
+    }
+  } finally {
+    timer.close();
   }
 }
