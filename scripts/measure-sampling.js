@@ -42,6 +42,8 @@ const { values: options } = parseArgs({
     threads: { type: 'string', default: '1' },
     temperatures: { type: 'string', default: '1,0.7,0.5,0.333,0' },
     rounds: { type: 'string', default: '3' },
+    /** Pools of N fresh draws a chunk that say what draws the laws need in the section `speed`; 0 leaves that out. */
+    pools: { type: 'string', default: '2' },
     json: { type: 'string' },
   },
 });
@@ -204,6 +206,8 @@ if (sections.includes('speed')) {
     threads,
     batches: options.batch.split(',').map(Number),
     chunks: Number(options.chunks),
+    openings: Number(options.openings),
+    pools: Number(options.pools),
     candidates: N,
     temperatures: options.temperatures.split(',').map(Number),
     rounds: Number(options.rounds),

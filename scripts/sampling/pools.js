@@ -39,6 +39,10 @@ export class PoolSource {
     this.#candidates = new CandidateDraw(this.#sessions, source.manifest, this.#cache.textStates, false);
   }
 
+  get chunkSize() {
+    return this.#manifest.chunk_size;
+  }
+
   /** Reads a prompt, aligned as the engine does. Returns its number of chunks: state i is the one behind chunk i. */
   async read(promptTokens) {
     const { chunk_size: chunkSize, vocab_size: vocabSize, bos_token_id: bosTokenId } = this.#manifest;
