@@ -8,11 +8,14 @@
  *   node scripts/measure-sampling.js --model /tmp/calm-m --sections speed --chunks 4      (random weights: random prompts)
  *
  * `--data` is text whose documents are separated by lines of <|endoftext|>, unseen in training. Sections: `cost` (draws
- * and fallbacks of own text), `curve` (accuracy and collision), `reference` (`pool` beside Algorithm 2 as published), `speed` (tokens a second in batches; only ratios of one
+ * and fallbacks of own text), `curve` (accuracy and collision), `reference` (`pool` beside Algorithm 2 as published), `between` (ways to
+ * sample between T = 1/2 and 1), `speed` (tokens a second in batches; only ratios of one
  * run mean anything), `samples`.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { noiseSourceOf } from '../dist/runtime/noise-source.js';
+import { measureBetween } from './sampling/between.js';
 import {
   cutContexts,
   generate,
@@ -25,6 +28,7 @@ import {
   quantile,
   readDocuments,
 } from './sampling/open-model.js';
+import { PoolSource } from './sampling/pools.js';
 import { measureReference } from './sampling/reference.js';
 import { showSamples } from './sampling/samples.js';
 import { measureSpeed } from './sampling/speed.js';
@@ -34,7 +38,7 @@ const { values: options } = parseArgs({
     model: { type: 'string' },
     baseline: { type: 'string' },
     data: { type: 'string' },
-    sections: { type: 'string', default: 'cost,curve,reference,speed,samples' },
+    sections: { type: 'string', default: 'cost,curve,reference,between,speed,samples' },
     contexts: { type: 'string', default: '400' },
     openings: { type: 'string', default: '16' },
     chunks: { type: 'string', default: '40' },
@@ -127,6 +131,15 @@ async function measurePoint({ engine, K }, contexts, sampling) {
   };
 }
 
+/** The head's noise, scaled: it hardly acts, because the head's LayerNorm undoes it. */
+function scaledNoise(manifest, scale) {
+  const fillNoise = noiseSourceOf(manifest);
+  return (out, offset, size, key) => {
+    fillNoise(out, offset, size, key);
+    for (let i = offset; i < offset + size; i += 1) out[i] *= scale;
+  };
+}
+
 async function measureCurve(opened, documents) {
   const contexts = cutContexts(documents, Number(options.contexts), 4);
   const byTemperature = [1, 0.8, 0.6, 0.5, 0.4, 1 / 3, 0.25];
@@ -145,6 +158,12 @@ async function measureCurve(opened, documents) {
       })),
     },
   ]);
+  series.push(
+    ...LAWS.map(temperatureLaw => ({
+      name: `${temperatureLaw} law, T = 1 to 2, N = ${N}`,
+      settings: [1, 1.25, 1.5, 2].map(temperature => ({ temperature, temperatureLaw, numCandidates: N })),
+    })),
+  );
   const curves = [];
   console.log(
     `\nAccuracy and collision over ${contexts.length} held-out contexts, geometric means over 1 to 4 tokens:\n`,
@@ -168,6 +187,11 @@ async function measureCurve(opened, documents) {
     curves.push({ name, points });
   };
   for (const { name, settings } of series) await measure(opened, name, settings);
+  for (const scale of [0.25, 0.5, 2, 4]) {
+    const scaled = openModel(options.model, { slots: ROWS, threads, noise: scaledNoise(manifest, scale) });
+    await measure(scaled, `T = 1, noise scaled by ${scale}`, [{ temperature: 1 }]);
+    await scaled.close();
+  }
   if (options.baseline) {
     const baseline = openModel(options.baseline, { slots: ROWS, threads });
     if (
@@ -196,6 +220,12 @@ if (sections.includes('curve')) result.curves = await measureCurve(opened, docum
 if (sections.includes('reference')) {
   const contexts = Number(options.contexts) / 2;
   await measureReference(opened, documents, { contexts, candidates: N, rows: ROWS });
+}
+if (sections.includes('between')) {
+  const source = new PoolSource(options.model, { threads });
+  const contexts = Math.max(40, Number(options.contexts) / 10);
+  result.between = await measureBetween(source, documents, { contexts, candidates: N, poolSize: 3200 });
+  source.close();
 }
 if (sections.includes('samples')) await showSamples(opened, documents, N);
 await opened.close();

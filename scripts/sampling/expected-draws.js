@@ -7,6 +7,7 @@ import { startDecision } from '../../dist/sampler/start-decision.js';
 import { mean, sum } from './open-model.js';
 import { countChunks } from './pools.js';
 import { decide } from './simulate.js';
+import { renewal, tryLengths } from './tries.js';
 
 /**
  * Probability that of `same + other` draws the first `same` are one outcome and the others are not it, summed over outcomes:
@@ -28,36 +29,10 @@ function patternShare(counts, total, same, other) {
  * a chunk or without. With no limit it is the formula of docs/sampling.md.
  */
 export function expectedChunkLawDraws(chunks, temperature, limit) {
-  const { repeats, coin } = powerOf(exponentOf(temperature), 'auto');
+  const power = powerOf(exponentOf(temperature), 'auto');
   const counts = [...countChunks(chunks).values()];
   const share = (same, other) => patternShare(counts, chunks.length, same, other);
-  /** Probabilities that a try ends after so many draws. */
-  const passAt = new Array(limit + 1).fill(0);
-  const failAt = new Array(limit + 1).fill(0);
-  for (let draws = 2; draws <= Math.min(repeats, limit); draws += 1) failAt[draws] = share(draws - 1, 1);
-  if (coin === undefined) passAt[repeats] = share(repeats, 0);
-  else {
-    passAt[repeats] = coin.outright * share(repeats, 0);
-    let survival = 1;
-    for (let i = 1; repeats + i <= limit && survival > coin.outright; i += 1) {
-      const next = Math.max(coin.outright, survival * coin.goOn(i));
-      passAt[repeats + i] = (survival - coin.outright) * share(repeats + 1, i - 1);
-      failAt[repeats + i] = (survival - next) * share(repeats, i);
-      survival = next;
-    }
-  }
-  const beginsAt = new Array(limit + 1).fill(0);
-  beginsAt[0] = 1;
-  let open = 1;
-  let expected = 0;
-  for (let draws = 0; draws < limit; draws += 1) {
-    for (let length = 1; length <= draws; length += 1) {
-      beginsAt[draws] += beginsAt[draws - length] * failAt[length];
-      open -= beginsAt[draws - length] * passAt[length];
-    }
-    expected += open;
-  }
-  return expected;
+  return renewal(tryLengths(power, limit, share), limit).draws;
 }
 
 /** The same for either law, from decisions on draws that none of them shares: `limit` draws each. */
