@@ -142,10 +142,10 @@ function scaledNoise(manifest, scale) {
 
 async function measureCurve(opened, documents) {
   const contexts = cutContexts(documents, Number(options.contexts), 4);
-  const byTemperature = [1, 0.8, 0.6, 0.5, 0.4, 1 / 3, 0.25];
+  const byTemperature = [2, 1.5, 1.25, 1, 0.8, 0.6, 0.5, 0.4, 1 / 3, 0.25];
   const series = LAWS.flatMap(temperatureLaw => [
     {
-      name: `${temperatureLaw} law, T = 1 to 1/4, N = ${N}`,
+      name: `${temperatureLaw} law, T = 2 to 1/4, N = ${N}`,
       settings: byTemperature.map(temperature => ({ temperature, temperatureLaw, numCandidates: N })),
     },
     {
@@ -158,40 +158,37 @@ async function measureCurve(opened, documents) {
       })),
     },
   ]);
-  series.push(
-    ...LAWS.map(temperatureLaw => ({
-      name: `${temperatureLaw} law, T = 1 to 2, N = ${N}`,
-      settings: [1, 1.25, 1.5, 2].map(temperature => ({ temperature, temperatureLaw, numCandidates: N })),
-    })),
-  );
   const curves = [];
   console.log(
     `\nAccuracy and collision over ${contexts.length} held-out contexts, geometric means over 1 to 4 tokens:\n`,
   );
   printHeader(['series', 'T', 'N', 'draws a chunk', 'accuracy', 'collision', 'first token right']);
-  const measure = async (model, name, settings) => {
+  const measure = async (model, name, setting) => {
+    const point = await measurePoint(model, contexts, setting);
+    printRow([
+      name,
+      point.temperature.toFixed(2),
+      point.numCandidates ?? '',
+      point.draws.toFixed(1),
+      percent(point.accuracy),
+      percent(point.collision),
+      percent(point.accuracies[0]),
+    ]);
+    return point;
+  };
+  const measureAll = async (model, name, settings) => {
     const points = [];
-    for (const setting of settings) {
-      const point = await measurePoint(model, contexts, setting);
-      points.push(point);
-      printRow([
-        name,
-        point.temperature.toFixed(2),
-        point.numCandidates ?? '',
-        point.draws.toFixed(1),
-        percent(point.accuracy),
-        percent(point.collision),
-        percent(point.accuracies[0]),
-      ]);
-    }
+    for (const setting of settings) points.push(await measure(model, name, setting));
     curves.push({ name, points });
   };
-  for (const { name, settings } of series) await measure(opened, name, settings);
+  for (const { name, settings } of series) await measureAll(opened, name, settings);
+  const scaledPoints = [];
   for (const scale of [0.25, 0.5, 2, 4]) {
     const scaled = openModel(options.model, { slots: ROWS, threads, noise: scaledNoise(manifest, scale) });
-    await measure(scaled, `T = 1, noise scaled by ${scale}`, [{ temperature: 1 }]);
+    scaledPoints.push(await measure(scaled, `noise scaled by ${scale}`, { temperature: 1 }));
     await scaled.close();
   }
+  curves.push({ name: 'T = 1, noise scaled by 1/4, 1/2, 2, 4', points: scaledPoints, isScattered: true });
   if (options.baseline) {
     const baseline = openModel(options.baseline, { slots: ROWS, threads });
     if (
@@ -199,7 +196,7 @@ async function measureCurve(opened, documents) {
       JSON.stringify(opened.encoding.encode('Once upon a time'))
     )
       throw new Error('the baseline has another tokenizer, so its tokens are not comparable');
-    await measure(
+    await measureAll(
       baseline,
       'token baseline, T = 1 to 0.3',
       [1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3].map(temperature => ({ temperature })),
