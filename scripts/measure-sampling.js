@@ -8,16 +8,15 @@
  *   node scripts/measure-sampling.js --model /tmp/calm-m --sections speed --chunks 4      (random weights: random prompts)
  *
  * `--data` is text whose documents are separated by lines of <|endoftext|>, unseen in training. Sections: `cost` (draws
- * and fallbacks of own text), `curve` (accuracy and collision), `reference` (`pool` beside Algorithm 2 as published), `between` (ways to
- * sample between T = 1/2 and 1), `speed` (tokens a second in batches; only ratios of one
- * run mean anything), `samples`.
+ * and fallbacks of own text), `curve` (accuracy and collision), `reference` (`pool` beside Algorithm 2 as published),
+ * `between` (ways to sample between T = 1/2 and 1), `speed` (tokens a second in batches, of which only ratios within one
+ * run mean anything, and draws beside what the laws need), `samples` (texts at equal cost).
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { noiseSourceOf } from '../dist/runtime/noise-source.js';
 import { measureBetween } from './sampling/between.js';
+import { measureCurve } from './sampling/curve.js';
 import {
-  cutContexts,
   generate,
   inParallel,
   mean,
@@ -96,116 +95,6 @@ async function measureCost({ engine, K }, documents) {
   return rows;
 }
 
-/** Geometric mean over n = 1..4 of the shares of agreeing beginnings of n tokens: the axes of the paper's section 7.5. */
-function agreement(pairs) {
-  const shares = [1, 2, 3, 4].map(n =>
-    mean(pairs.map(([a, b]) => Number(a.slice(0, n).join() === b.slice(0, n).join()))),
-  );
-  return { shares, score: shares.reduce((product, share) => product * share, 1) ** (1 / 4) };
-}
-
-/** Accuracy against the text's own next four tokens, and collision of two continuations. */
-async function measurePoint({ engine, K }, contexts, sampling) {
-  const continuations = await inParallel(contexts.length, ROWS, async i => {
-    const texts = [];
-    for (const seed of [2 * i, 2 * i + 1]) {
-      const events = await generate(engine, K, contexts[i].prompt, Math.ceil(4 / K), { ...sampling, seed });
-      texts.push({
-        tokens: events.flatMap(event => event.tokens).slice(0, 4),
-        draws: events.map(e => e.draws),
-      });
-    }
-    return texts;
-  });
-  const accuracy = agreement(
-    continuations.flatMap((texts, i) => texts.map(({ tokens }) => [tokens, contexts[i].truth])),
-  );
-  const collision = agreement(continuations.map(([a, b]) => [a.tokens, b.tokens]));
-  const draws = mean(continuations.flat().flatMap(text => text.draws));
-  return {
-    ...sampling,
-    accuracy: accuracy.score,
-    collision: collision.score,
-    accuracies: accuracy.shares,
-    draws,
-  };
-}
-
-/** The head's noise, scaled: it hardly acts, because the head's LayerNorm undoes it. */
-function scaledNoise(manifest, scale) {
-  const fillNoise = noiseSourceOf(manifest);
-  return (out, offset, size, key) => {
-    fillNoise(out, offset, size, key);
-    for (let i = offset; i < offset + size; i += 1) out[i] *= scale;
-  };
-}
-
-async function measureCurve(opened, documents) {
-  const contexts = cutContexts(documents, Number(options.contexts), 4);
-  const byTemperature = [2, 1.5, 1.25, 1, 0.8, 0.6, 0.5, 0.4, 1 / 3, 0.25];
-  const series = LAWS.flatMap(temperatureLaw => [
-    {
-      name: `${temperatureLaw} law, T = 2 to 1/4, N = ${N}`,
-      settings: byTemperature.map(temperature => ({ temperature, temperatureLaw, numCandidates: N })),
-    },
-    {
-      name: `${temperatureLaw} law, T = 1/3, N = 1 to ${N}`,
-      settings: [1, 10, 25, 50, 100, N].map(numCandidates => ({
-        temperature: 1 / 3,
-        temperatureLaw,
-        sampler: 'pool',
-        numCandidates,
-      })),
-    },
-  ]);
-  const curves = [];
-  console.log(
-    `\nAccuracy and collision over ${contexts.length} held-out contexts, geometric means over 1 to 4 tokens:\n`,
-  );
-  printHeader(['series', 'T', 'N', 'draws a chunk', 'accuracy', 'collision', 'first token right']);
-  const measure = async (model, name, setting) => {
-    const point = await measurePoint(model, contexts, setting);
-    printRow([
-      name,
-      point.temperature.toFixed(2),
-      point.numCandidates ?? '',
-      point.draws.toFixed(1),
-      percent(point.accuracy),
-      percent(point.collision),
-      percent(point.accuracies[0]),
-    ]);
-    return point;
-  };
-  const measureAll = async (model, name, settings) => {
-    const points = [];
-    for (const setting of settings) points.push(await measure(model, name, setting));
-    curves.push({ name, points });
-  };
-  for (const { name, settings } of series) await measureAll(opened, name, settings);
-  const scaledPoints = [];
-  for (const scale of [0.25, 0.5, 2, 4]) {
-    const scaled = openModel(options.model, { slots: ROWS, threads, noise: scaledNoise(manifest, scale) });
-    scaledPoints.push(await measure(scaled, `noise scaled by ${scale}`, { temperature: 1 }));
-    await scaled.close();
-  }
-  curves.push({ name: 'T = 1, noise scaled by 1/4, 1/2, 2, 4', points: scaledPoints, isScattered: true });
-  if (options.baseline) {
-    const baseline = openModel(options.baseline, { slots: ROWS, threads });
-    if (
-      JSON.stringify(baseline.encoding.encode('Once upon a time')) !==
-      JSON.stringify(opened.encoding.encode('Once upon a time'))
-    )
-      throw new Error('the baseline has another tokenizer, so its tokens are not comparable');
-    await measureAll(
-      baseline,
-      'token baseline, T = 1 to 0.3',
-      [1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3].map(temperature => ({ temperature })),
-    );
-    await baseline.close();
-  }
-  return curves;
-}
-
 const opened = openModel(options.model, { slots: ROWS, threads });
 const { manifest, K, encoding } = opened;
 const documents = options.data ? readDocuments(options.data, encoding) : null;
@@ -213,15 +102,30 @@ console.log(
   `${manifest.name}, K = ${K}, ${manifest.weight_type} weights, ${threads} thread${threads > 1 ? 's' : ''}`,
 );
 if (sections.includes('cost')) result.cost = await measureCost(opened, documents);
-if (sections.includes('curve')) result.curves = await measureCurve(opened, documents);
-if (sections.includes('reference')) {
-  const contexts = Number(options.contexts) / 2;
-  await measureReference(opened, documents, { contexts, candidates: N, rows: ROWS });
+if (sections.includes('curve')) {
+  result.curves = await measureCurve(opened, documents, {
+    directory: options.model,
+    baseline: options.baseline,
+    contexts: Number(options.contexts),
+    candidates: N,
+    rows: ROWS,
+    threads,
+  });
 }
-if (sections.includes('between')) {
+if (sections.includes('reference') || sections.includes('between')) {
   const source = new PoolSource(options.model, { threads });
-  const contexts = Math.max(40, Number(options.contexts) / 10);
-  result.between = await measureBetween(source, documents, { contexts, candidates: N, poolSize: 3200 });
+  const contexts = Number(options.contexts);
+  if (sections.includes('reference')) {
+    await measureReference(opened, source, documents, { contexts: contexts / 2, candidates: N });
+  }
+  if (sections.includes('between')) {
+    const few = Math.max(40, contexts / 10);
+    result.between = await measureBetween(source, documents, {
+      contexts: few,
+      candidates: N,
+      poolSize: 3200,
+    });
+  }
   source.close();
 }
 if (sections.includes('samples')) await showSamples(opened, documents, N);

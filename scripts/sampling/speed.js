@@ -88,6 +88,10 @@ async function measureBatch(options, batch, settings, reference, surveyed) {
       process.stderr.write(`batch ${batch}, round ${round + 1}: T = ${setting.temperature.toFixed(2)}\n`);
       const written = surveyed?.get(setting)?.slice(0, all.length) ?? all;
       const texts = written.filter(text => !text.isLoop);
+      if (texts.length === 0) {
+        process.stderr.write('every text of this setting runs into a loop: left out\n');
+        continue;
+      }
       const measured = await measureOnce(opened, watch, texts, { batch, chunks, setting });
       measured.loops = written.length - texts.length;
       const before = best.get(setting);
