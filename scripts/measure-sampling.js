@@ -8,13 +8,15 @@
  *   node scripts/measure-sampling.js --model /tmp/calm-m --sections speed --chunks 4      (random weights: random prompts)
  *
  * `--data` is text whose documents are separated by lines of <|endoftext|>, unseen in training. Sections: `cost` (draws
- * and fallbacks of own text), `curve` (accuracy and collision), `reference` (`pool` beside Algorithm 2 as published), `speed` (tokens a second in batches; only ratios of one
- * run mean anything), `samples`.
+ * and fallbacks of own text), `curve` (accuracy and collision), `reference` (`pool` beside Algorithm 2 as published),
+ * `between` (ways to sample between T = 1/2 and 1), `speed` (tokens a second in batches, of which only ratios within one
+ * run mean anything, and draws beside what the laws need), `samples` (texts at equal cost).
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { measureBetween } from './sampling/between.js';
+import { measureCurve } from './sampling/curve.js';
 import {
-  cutContexts,
   generate,
   inParallel,
   mean,
@@ -25,6 +27,7 @@ import {
   quantile,
   readDocuments,
 } from './sampling/open-model.js';
+import { PoolSource } from './sampling/pools.js';
 import { measureReference } from './sampling/reference.js';
 import { showSamples } from './sampling/samples.js';
 import { measureSpeed } from './sampling/speed.js';
@@ -34,7 +37,7 @@ const { values: options } = parseArgs({
     model: { type: 'string' },
     baseline: { type: 'string' },
     data: { type: 'string' },
-    sections: { type: 'string', default: 'cost,curve,reference,speed,samples' },
+    sections: { type: 'string', default: 'cost,curve,reference,between,speed,samples' },
     contexts: { type: 'string', default: '400' },
     openings: { type: 'string', default: '16' },
     chunks: { type: 'string', default: '40' },
@@ -42,6 +45,8 @@ const { values: options } = parseArgs({
     threads: { type: 'string', default: '1' },
     temperatures: { type: 'string', default: '1,0.7,0.5,0.333,0' },
     rounds: { type: 'string', default: '3' },
+    /** Pools of N fresh draws a chunk that say what draws the laws need in the section `speed`; 0 leaves that out. */
+    pools: { type: 'string', default: '2' },
     json: { type: 'string' },
   },
 });
@@ -90,99 +95,6 @@ async function measureCost({ engine, K }, documents) {
   return rows;
 }
 
-/** Geometric mean over n = 1..4 of the shares of agreeing beginnings of n tokens: the axes of the paper's section 7.5. */
-function agreement(pairs) {
-  const shares = [1, 2, 3, 4].map(n =>
-    mean(pairs.map(([a, b]) => Number(a.slice(0, n).join() === b.slice(0, n).join()))),
-  );
-  return { shares, score: shares.reduce((product, share) => product * share, 1) ** (1 / 4) };
-}
-
-/** Accuracy against the text's own next four tokens, and collision of two continuations. */
-async function measurePoint({ engine, K }, contexts, sampling) {
-  const continuations = await inParallel(contexts.length, ROWS, async i => {
-    const texts = [];
-    for (const seed of [2 * i, 2 * i + 1]) {
-      const events = await generate(engine, K, contexts[i].prompt, Math.ceil(4 / K), { ...sampling, seed });
-      texts.push({
-        tokens: events.flatMap(event => event.tokens).slice(0, 4),
-        draws: events.map(e => e.draws),
-      });
-    }
-    return texts;
-  });
-  const accuracy = agreement(
-    continuations.flatMap((texts, i) => texts.map(({ tokens }) => [tokens, contexts[i].truth])),
-  );
-  const collision = agreement(continuations.map(([a, b]) => [a.tokens, b.tokens]));
-  const draws = mean(continuations.flat().flatMap(text => text.draws));
-  return {
-    ...sampling,
-    accuracy: accuracy.score,
-    collision: collision.score,
-    accuracies: accuracy.shares,
-    draws,
-  };
-}
-
-async function measureCurve(opened, documents) {
-  const contexts = cutContexts(documents, Number(options.contexts), 4);
-  const byTemperature = [1, 0.8, 0.6, 0.5, 0.4, 1 / 3, 0.25];
-  const series = LAWS.flatMap(temperatureLaw => [
-    {
-      name: `${temperatureLaw} law, T = 1 to 1/4, N = ${N}`,
-      settings: byTemperature.map(temperature => ({ temperature, temperatureLaw, numCandidates: N })),
-    },
-    {
-      name: `${temperatureLaw} law, T = 1/3, N = 1 to ${N}`,
-      settings: [1, 10, 25, 50, 100, N].map(numCandidates => ({
-        temperature: 1 / 3,
-        temperatureLaw,
-        sampler: 'pool',
-        numCandidates,
-      })),
-    },
-  ]);
-  const curves = [];
-  console.log(
-    `\nAccuracy and collision over ${contexts.length} held-out contexts, geometric means over 1 to 4 tokens:\n`,
-  );
-  printHeader(['series', 'T', 'N', 'draws a chunk', 'accuracy', 'collision', 'first token right']);
-  const measure = async (model, name, settings) => {
-    const points = [];
-    for (const setting of settings) {
-      const point = await measurePoint(model, contexts, setting);
-      points.push(point);
-      printRow([
-        name,
-        point.temperature.toFixed(2),
-        point.numCandidates ?? '',
-        point.draws.toFixed(1),
-        percent(point.accuracy),
-        percent(point.collision),
-        percent(point.accuracies[0]),
-      ]);
-    }
-    curves.push({ name, points });
-  };
-  for (const { name, settings } of series) await measure(opened, name, settings);
-  if (options.baseline) {
-    const baseline = openModel(options.baseline, { slots: ROWS, threads });
-    if (
-      JSON.stringify(baseline.encoding.encode('Once upon a time')) !==
-      JSON.stringify(opened.encoding.encode('Once upon a time'))
-    )
-      throw new Error('the baseline has another tokenizer, so its tokens are not comparable');
-    await measure(
-      baseline,
-      'token baseline, T = 1 to 0.3',
-      [1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3].map(temperature => ({ temperature })),
-    );
-    await baseline.close();
-  }
-  return curves;
-}
-
 const opened = openModel(options.model, { slots: ROWS, threads });
 const { manifest, K, encoding } = opened;
 const documents = options.data ? readDocuments(options.data, encoding) : null;
@@ -190,10 +102,31 @@ console.log(
   `${manifest.name}, K = ${K}, ${manifest.weight_type} weights, ${threads} thread${threads > 1 ? 's' : ''}`,
 );
 if (sections.includes('cost')) result.cost = await measureCost(opened, documents);
-if (sections.includes('curve')) result.curves = await measureCurve(opened, documents);
-if (sections.includes('reference')) {
-  const contexts = Number(options.contexts) / 2;
-  await measureReference(opened, documents, { contexts, candidates: N, rows: ROWS });
+if (sections.includes('curve')) {
+  result.curves = await measureCurve(opened, documents, {
+    directory: options.model,
+    baseline: options.baseline,
+    contexts: Number(options.contexts),
+    candidates: N,
+    rows: ROWS,
+    threads,
+  });
+}
+if (sections.includes('reference') || sections.includes('between')) {
+  const source = new PoolSource(options.model, { threads });
+  const contexts = Number(options.contexts);
+  if (sections.includes('reference')) {
+    await measureReference(opened, source, documents, { contexts: contexts / 2, candidates: N });
+  }
+  if (sections.includes('between')) {
+    const few = Math.max(40, contexts / 10);
+    result.between = await measureBetween(source, documents, {
+      contexts: few,
+      candidates: N,
+      poolSize: 3200,
+    });
+  }
+  source.close();
 }
 if (sections.includes('samples')) await showSamples(opened, documents, N);
 await opened.close();
@@ -204,6 +137,8 @@ if (sections.includes('speed')) {
     threads,
     batches: options.batch.split(',').map(Number),
     chunks: Number(options.chunks),
+    openings: Number(options.openings),
+    pools: Number(options.pools),
     candidates: N,
     temperatures: options.temperatures.split(',').map(Number),
     rounds: Number(options.rounds),

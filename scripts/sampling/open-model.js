@@ -34,13 +34,13 @@ function openTokenizer(source) {
   return openEncoding({ ranks: readFileSync(packageFile(source, file)), pattern, specialTokens });
 }
 
-/** The chunk events of one text. Nothing stops it but its length. */
-export async function generate(engine, K, promptTokens, chunks, sampling) {
+/** The chunk events of one text. Its length stops it, and these tokens. */
+export async function generate(engine, K, promptTokens, chunks, sampling, stopTokenIds = []) {
   const request = {
     promptTokens,
     maxTokens: chunks * K,
     minTokens: 0,
-    stopTokenIds: [],
+    stopTokenIds,
     sampling: { numCandidates: 200, seed: 0, choice: 0, ...sampling },
   };
   const events = [];

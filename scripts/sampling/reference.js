@@ -1,6 +1,6 @@
 /** The sampler `pool` beside the algorithm that it is to be the law of. */
 import { RandomStream } from '../../dist/sampler/uniform.js';
-import { cutContexts, generate, inParallel, mean, percent, printHeader, printRow } from './open-model.js';
+import { cutContexts, generate, mean, percent, printHeader, printRow } from './open-model.js';
 
 /** The paper's Algorithm 2, written from its description: the chunk that a pool of candidates gives at T = 1/n. */
 function algorithm2(pool, n, random) {
@@ -22,14 +22,13 @@ function algorithm2(pool, n, random) {
 }
 
 /** Accuracy and collision of single chunks: `pool`, drawn lazily, and Algorithm 2 on whole pools of plain draws. */
-export async function measureReference({ engine, K }, documents, { contexts: count, candidates: N, rows }) {
+export async function measureReference({ engine, K }, source, documents, { contexts: count, candidates: N }) {
   const contexts = cutContexts(documents, count, K);
   const one = async (i, sampling) =>
     (await generate(engine, K, contexts[i].prompt, 1, { numCandidates: N, ...sampling }))[0].tokens.join();
   const reference = async (i, seed, n) => {
-    const pool = await inParallel(N, rows, draw =>
-      one(i, { temperature: 1, seed: (2 * i + seed) * N + draw }),
-    );
+    await source.read(contexts[i].prompt);
+    const pool = (await source.draw(N)).map(chunk => chunk.join());
     const random = new RandomStream({ seed: 2 * i + seed, choice: 1, step: n });
     return algorithm2(pool, n, () => random.next());
   };
