@@ -7,7 +7,7 @@ import { startDecision } from '../start-decision.js';
 import { uniformAt } from '../uniform.js';
 
 const K = 4;
-const WORLDS = 12;
+const WORLDS = 6;
 const STOP = 3;
 
 /** Chunks whose later tokens depend on earlier ones. */
