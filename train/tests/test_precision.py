@@ -34,3 +34,10 @@ def test_auto_takes_what_the_processor_is_faster_at(
 def test_an_unknown_precision_ends_with_a_sentence():
     with pytest.raises(SystemExit, match='precision = "fp8" is unknown; give one of auto, bfloat16, float32'):
         precision_of("cpu", "fp8")
+
+
+def test_measuring_draws_no_random_numbers_of_the_training():
+    before = torch.get_rng_state()
+    precision._fast_at_bfloat16.cache_clear()
+    precision_of("cpu", "auto")
+    assert torch.equal(torch.get_rng_state(), before)
