@@ -71,7 +71,7 @@ const drawCurves = () =>
 
 const drawNeeded = () => {
   const rows = speed.filter(({ expected }) => expected !== null && expected !== undefined);
-  const names = [...new Set(rows.map(({ law, batch }) => `${law} law, batch ${batch}`))];
+  const names = [...new Set(rows.map(({ law, batch }) => `${law}, batch ${batch}`))];
   return drawChart({
     grid: { top: 80 },
     xAxis: axis('temperature', { min: 0.2, max: 1 }),
@@ -82,7 +82,7 @@ const drawNeeded = () => {
           name,
           index,
           rows
-            .filter(({ law, batch }) => name === `${law} law, batch ${batch}`)
+            .filter(({ law, batch }) => name === `${law}, batch ${batch}`)
             .map(({ temperature, draws, expected }) => [temperature, draws / expected])
             .sort(([a], [b]) => a - b),
           styles[index],
