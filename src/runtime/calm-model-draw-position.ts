@@ -1,4 +1,5 @@
 /** Single tokens of candidates: hidden states, noise and positions in, a token each out. */
+import { callCapacity } from './call-capacity.js';
 import type { CalmManifest } from './manifest.js';
 import { Binding } from './ort/binding.js';
 import type { ElementType } from './ort/element-type.js';
@@ -8,17 +9,14 @@ import type { Session } from './ort/session.js';
 import { TensorBuffer } from './ort/tensor-buffer.js';
 
 /**
- * The logits of all tokens of a call are in memory at once; this bounds them. A pool of 200 fits at 128,257 tokens: of two
- * calls for it each reads all weights again.
+ * Bounds the logits of all tokens of a call. A pool of 200 fits at 128,257 tokens: of two calls for it each reads all
+ * weights again.
  */
 const LOGIT_BYTES_PER_CALL = 128 << 20;
-/** More tokens than this in one call save no time any more. */
-const MAX_TOKENS_PER_CALL = 1024;
 
 /** Most tokens of one call, for a vocabulary of so many. */
 export function tokensPerCall(vocabSize: number): number {
-  const logitBytes = vocabSize * Float32Array.BYTES_PER_ELEMENT;
-  return Math.min(MAX_TOKENS_PER_CALL, Math.max(1, Math.floor(LOGIT_BYTES_PER_CALL / logitBytes)));
+  return callCapacity(vocabSize, LOGIT_BYTES_PER_CALL);
 }
 
 /** As CandidateDraw, with the graph `position`: only one position of each candidate meets the vocabulary. */

@@ -1,4 +1,5 @@
 /** Candidates: hidden states and noise in, chunks out. */
+import { callCapacity } from './call-capacity.js';
 import type { CalmManifest } from './manifest.js';
 import { Binding } from './ort/binding.js';
 import type { ElementType } from './ort/element-type.js';
@@ -7,10 +8,8 @@ import type { PackageSessions } from './ort/package-sessions.js';
 import type { Session } from './ort/session.js';
 import { TensorBuffer } from './ort/tensor-buffer.js';
 
-/** The logits of all candidates of a call are in memory at once; this bounds them. */
+/** Bounds the logits of all candidates of a call. */
 const LOGIT_BYTES_PER_CALL = 64 << 20;
-/** More candidates than this in one call save no time any more. */
-const MAX_CANDIDATES_PER_CALL = 1024;
 
 /** Bindings that draw one number of candidates. */
 interface DrawBindings {
@@ -123,6 +122,5 @@ export function readChunk(words: Int32Array, index: number, chunkSize: number): 
 
 /** Most candidates of one call. */
 export function candidatesPerCall(manifest: Pick<CalmManifest, 'chunk_size' | 'vocab_size'>): number {
-  const logitBytes = manifest.chunk_size * manifest.vocab_size * Float32Array.BYTES_PER_ELEMENT;
-  return Math.min(MAX_CANDIDATES_PER_CALL, Math.max(1, Math.floor(LOGIT_BYTES_PER_CALL / logitBytes)));
+  return callCapacity(manifest.chunk_size * manifest.vocab_size, LOGIT_BYTES_PER_CALL);
 }
