@@ -15,6 +15,7 @@ import { loadModel } from '../dist/runtime/load-model.js';
 import { openPackage } from '../dist/runtime/open-package.js';
 import { OrtEnvironment } from '../dist/runtime/ort/environment.js';
 import { OrtLibrary } from '../dist/runtime/ort/library.js';
+import { median } from './statistics.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -61,12 +62,6 @@ function residentBytes() {
 function cpuMs() {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
-}
-
-function median(values) {
-  const ascending = [...values].sort((a, b) => a - b);
-  const middle = (ascending.length - 1) / 2;
-  return (ascending[Math.floor(middle)] + ascending[Math.ceil(middle)]) / 2;
 }
 
 function open(slots) {
