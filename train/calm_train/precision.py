@@ -7,13 +7,14 @@ from typing import ParamSpec, TypeVar
 
 import torch
 
+from calm_train.limits import CHOICES
 from calm_train.peak import product_rate
 from calm_train.sections import OptimSection
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+PRECISIONS: dict[str, torch.dtype] = {name: getattr(torch, name) for name in CHOICES["precision"] if name != "auto"}
 # Large enough to tell which arithmetic the processor has, small enough to take milliseconds.
 PROBE_SIZE = 512
 
@@ -31,12 +32,12 @@ def mixed_precision(function: Callable[P, R], section: OptimSection) -> Callable
 
 
 def precision_of(device: str, precision: str) -> torch.dtype:
-    """ "auto" is bfloat16 unless the processor only emulates it, as most do: it then takes several times as long as
-    fp32. An unknown word ends the program with a sentence."""
+    """What a setting means: "auto" is bfloat16 unless the processor only emulates it, as most do, which takes several
+    times as long as fp32. An unknown word ends the program with a sentence."""
     if precision in PRECISIONS:
         return PRECISIONS[precision]
     if precision != "auto":
-        known = ", ".join(["auto", *PRECISIONS])
+        known = ", ".join(CHOICES["precision"])
         raise SystemExit(f'precision = "{precision}" is unknown; give one of {known}')
     return torch.bfloat16 if _fast_at_bfloat16(device) else torch.float32
 
