@@ -6,6 +6,8 @@ from functools import cache
 from typing import ParamSpec, TypeVar
 
 import torch
+from torch._functorch import config as functorch_config
+from torch._inductor.runtime.cache_dir_utils import cache_dir
 
 from calm_train.limits import CHOICES
 from calm_train.peak import product_rate
@@ -15,6 +17,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 PRECISIONS: dict[str, torch.dtype] = {name: getattr(torch, name) for name in CHOICES["precision"] if name != "auto"}
+# Older versions of PyTorch have no such setting.
+EARLY_BACKWARD = {name: True for name in ("force_non_lazy_backward_lowering",) if hasattr(functorch_config, name)}
 # Large enough to tell which arithmetic the processor has, small enough to take milliseconds.
 PROBE_SIZE = 512
 
@@ -59,19 +63,26 @@ def _autocast(device: str, dtype: torch.dtype) -> AbstractContextManager[object]
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Goes on without the compiler where it fails: no C++ compiler, no Triton, an operation it does not know."""
+    """Goes on without the compiler where it fails: no C++ compiler, no Triton, an operation it does not know, or half a
+    file that a killed compilation left in its cache. The backward pass is compiled with the forward pass and not when
+    a gradient first asks for it, so that either failure is met here."""
     fast, usable = torch.compile(function), True
 
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         nonlocal usable
         if usable:
             try:
-                return fast(*args, **kwargs)
+                with functorch_config.patch(EARLY_BACKWARD):
+                    return fast(*args, **kwargs)
             except Exception as error:
                 if not _is_of_the_compiler(error):
                     raise
                 usable = False
-                print(f"torch.compile failed ({_reason(error)}): going on without it, much slower", flush=True)
+                print(
+                    f"torch.compile failed ({_reason(error)}): going on without it, much slower; where this is not for "
+                    f"want of a C++ compiler, delete {cache_dir()}, its cache, and start again",
+                    flush=True,
+                )
         return function(*args, **kwargs)
 
     return run

@@ -4,12 +4,16 @@ import dataclasses
 import json
 import lzma
 import shutil
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
+from torch._dynamo.backends.common import aot_autograd
 from torch._dynamo.exc import InternalTorchDynamoError
+from torch._functorch.aot_autograd import make_boxed_func
+from torch._inductor.exc import InductorError
 from toy import CONFIG, call, stories
 
 from calm_train import autoencoder, baseline, calm, card, evaluate, golden, pack, tokenizer
@@ -127,6 +131,20 @@ def test_a_killed_pack_is_refused(run: Path, tmp_path: Path):
         pack.pack(until_killed(), vocabulary, tmp_path / "shard")
     with pytest.raises(SystemExit, match="holds no packed text"):
         Shard(tmp_path / "shard")
+
+
+def test_a_backward_pass_that_does_not_compile_is_met_before_a_gradient_asks_for_it(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(graph, inputs):
+        raise InductorError(ImportError("half.so: file too short"), None)
+
+    backend = aot_autograd(fw_compiler=lambda graph, inputs: make_boxed_func(graph.forward), bw_compiler=broken)
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    weight = torch.ones(3, requires_grad=True)
+    compiled(lambda x: (x * weight).exp().sum())(torch.ones(3)).backward()
+    assert weight.grad is not None
+    assert "file too short): going on without it" in capsys.readouterr().out
 
 
 def test_a_failing_compiler_is_told_and_done_without(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch):
