@@ -11,8 +11,9 @@ from calm_train.calm_training import CalmTraining
 from calm_train.checkpoint import LLAMA, WEIGHTS, file_fingerprint, load_autoencoder, read_config
 from calm_train.chunk_law import BRANCHES
 from calm_train.config import Config, parse_command_line
-from calm_train.flops import calm_training_flops, token_tuning_flops
+from calm_train.flops import calm_training_flops, law_training_flops, token_tuning_flops
 from calm_train.held_out import batch_documents, brier_positions, held_out_energy
+from calm_train.law_training import LawTraining
 from calm_train.loop import Hooks
 from calm_train.memory import told_out_of_memory
 from calm_train.models.backbone import BackboneShape
@@ -20,6 +21,7 @@ from calm_train.models.calm import Calm, CalmShape
 from calm_train.models.energy_head import EnergyHead
 from calm_train.models.heads import HeadShape
 from calm_train.precision import mixed_precision
+from calm_train.sections import CalmSection
 from calm_train.token_tuning import TokenTuning
 from calm_train.training_run import TrainingRun
 from calm_train.vocabulary import Vocabulary
@@ -54,7 +56,7 @@ def checkpoint_config(config: Config, model: Calm, facts: dict[str, Any]) -> dic
     own = {
         "architectures": [f"{section.head.capitalize()}Transformer"],
         "model_type": section.head,
-        "ae_path": f"../{TUNED if config.calm.token_weight else AUTOENCODER}",
+        "ae_path": f"../{TUNED if hands_on_decoder(section) else AUTOENCODER}",
         "patch_size": config.patch_size,
         "latent_size": autoencoder.latent_size,
         "tie_word_embeddings": False,
@@ -68,12 +70,22 @@ def checkpoint_config(config: Config, model: Calm, facts: dict[str, Any]) -> dic
     return LLAMA | asdict(model.shape.backbone) | {name: getattr(section, name) for name in names} | own
 
 
+def hands_on_decoder(section: CalmSection) -> bool:
+    """Whether the decoder is part of the run: one that tunes it, or that may stand between two that do."""
+    return section.token_weight > 0 or section.backbone_only
+
+
+def training_of(model: Calm, section: CalmSection) -> CalmTraining | TokenTuning | LawTraining:
+    if section.backbone_only:
+        return LawTraining(model, section)
+    return (TokenTuning if section.token_weight else CalmTraining)(model, section)
+
+
 def train(config: Config) -> None:
     section, folder = config.calm, config.run / AUTOENCODER
     run = TrainingRun(config, section, "calm", config.patch_size)
     model = build(config, run.vocabulary)
-    tuned = section.token_weight > 0
-    training = (TokenTuning if tuned else CalmTraining)(model, section).to(section.device)
+    training = training_of(model, section).to(section.device)
     documents = run.held_out(section.max_position_embeddings)
     held_out = batch_documents(documents).to(section.device)
     fast_loss = mixed_precision(training, section)
@@ -84,6 +96,9 @@ def train(config: Config) -> None:
     def evaluate() -> dict[str, float]:
         # The same draws each time, so that two evaluations differ by the model alone.
         torch.manual_seed(0)
+        if isinstance(training, LawTraining):
+            # Its head knows nothing of the new hidden states, so draws would say nothing.
+            return {"held_out_cross_entropy": training.held_out(held_out)}
         # A draw of the other heads costs up to a hundred times as much; two are enough for an unbiased score.
         samples = section.num_samples if section.head == "energy" else 2
         energy = held_out_energy(model, held_out, samples, section.beta)
@@ -93,12 +108,14 @@ def train(config: Config) -> None:
     def export(facts: dict[str, Any]) -> None:
         written = checkpoint_config(config, model, facts)
         run.write("checkpoint", model, written, ("temperature", "num_candidates", "max_tokens"))
-        if tuned:
+        if hands_on_decoder(section):
             run.write(TUNED, model.ae_model, read_config(folder))
 
     def flops_of(chunks: int) -> int:
         shapes = (model.shape.backbone, model.ae_model.shape, model.shape.head)
-        if tuned:
+        if section.backbone_only:
+            return law_training_flops(model.shape.backbone, config.patch_size, section.row_chunks, chunks)
+        if section.token_weight:
             return token_tuning_flops(*shapes, section.num_samples, section.row_chunks, BRANCHES, chunks)
         auxiliary = section.auxiliary_weight > 0
         return calm_training_flops(*shapes, section.num_samples, section.row_chunks, chunks, auxiliary)

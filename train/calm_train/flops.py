@@ -38,6 +38,18 @@ def vocabulary_forward(shape: BackboneShape) -> int:
     return 2 * shape.hidden_size * shape.vocab_size
 
 
+def correction_forward(h: int, index: int) -> int:
+    """FLOPs of what the law of a chunk adds for its token at `index`, after `index` tokens that it sees."""
+    return 2 * ((index + 1) * h * h + h * h)
+
+
+def chunk_law_forward(shape: BackboneShape, patch_size: int) -> int:
+    """FLOPs of the law of one chunk along one path through it, auxiliary map included."""
+    h, k = shape.hidden_size, patch_size
+    corrections = sum(correction_forward(h, index) for index in range(1, k))
+    return 2 * k * h * h + k * vocabulary_forward(shape) + corrections
+
+
 def embed_forward(h: int, patch_size: int) -> int:
     """FLOPs of the compression MLP for one chunk."""
     return 2 * (patch_size * h * 2 * h + 2 * h * h)
@@ -111,15 +123,18 @@ def token_tuning_flops(
     h, k = backbone.hidden_size, autoencoder.patch_size
     frozen = backbone_forward(backbone, row_chunks) + embed_forward(h, k)
     learned = head_training_forward(head, h, autoencoder.latent_size, samples)
-    learned += (samples + 1) * decoder_forward(autoencoder)
-    learned += 2 * k * h * h + k * vocabulary_forward(backbone)
+    learned += (samples + 1) * decoder_forward(autoencoder) + chunk_law_forward(backbone, k)
     prefixes = branches[0]
     for i in range(1, k):
-        correction = 2 * ((i + 1) * h * h + h * h)
-        learned += correction
-        frozen += prefixes * (correction + vocabulary_forward(backbone))
+        frozen += prefixes * (correction_forward(h, i) + vocabulary_forward(backbone))
         prefixes *= branches[i] if i < len(branches) else 1
     return chunks * (3 * learned + frozen + (prefixes + 1) * encoder_forward(autoencoder))
+
+
+def law_training_flops(backbone: BackboneShape, patch_size: int, row_chunks: int, chunks: int) -> int:
+    """FLOPs of training the backbone by the law of the next chunk, without head and autoencoder."""
+    forward = backbone_forward(backbone, row_chunks) + embed_forward(backbone.hidden_size, patch_size)
+    return 3 * chunks * (forward + chunk_law_forward(backbone, patch_size))
 
 
 def llama_training_flops(backbone: BackboneShape, row_tokens: int, tokens: int) -> int:

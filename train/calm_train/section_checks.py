@@ -21,6 +21,11 @@ def check_together(section: Any, name: str, patch_size: int) -> None:
             refuse(
                 f"[{name}] num_samples", section.num_samples, "2 or more: the energy score compares samples in pairs"
             )
+        if section.backbone_only and section.token_weight:
+            raise SystemExit(
+                f"[{name}] backbone_only = true trains no head, and token_weight = {section.token_weight} tunes it; "
+                "give each a run of its own"
+            )
     if isinstance(section, DataSection):
         _check_data(section)
 

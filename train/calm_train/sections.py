@@ -115,6 +115,8 @@ class CalmSection(BackboneSection):
     auxiliary_weight: float = 1.0
     # Weight of the Brier score of what samples decode to: for the last part of a training, with the energy head.
     token_weight: float = 0.0
+    # Trains the backbone alone, by the law of the next chunk's tokens: head and decoder wait for a later run.
+    backbone_only: bool = False
     # generation_config.json: what the server assumes where a request says nothing.
     temperature: float = 0.5
     num_candidates: int = 200

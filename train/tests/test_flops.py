@@ -10,6 +10,7 @@ from calm_train.flops import (
     encoder_forward,
     head_sampling_forward,
     head_training_forward,
+    law_training_flops,
     token_tuning_flops,
 )
 from calm_train.models.autoencoder import AutoencoderShape
@@ -53,6 +54,15 @@ def test_tuning_pays_for_every_decoded_sample_and_every_draw_from_the_law():
     # Positions 2, 3 and 4 of twice as many prefixes, each read by the output matrix and by two linear maps.
     prefix = 3 * 2 * 1024 * 128257 + 2 * 1024**2 * (3 + 4 + 5)
     assert flops(2, (2,)) - flops(2, (1,)) == prefix + encoder_forward(AUTOENCODER)
+
+
+def test_training_by_the_law_pays_for_the_backbone_and_for_every_token_of_the_chunk():
+    shape = backbone(1024, 2752)
+    # The output matrix and a map of the hidden state for each token, and what tokens 2, 3 and 4 see of earlier ones.
+    law = 2 * (4 * 1024 * 128257 + 4 * 1024**2 + 1024**2 * (3 + 4 + 5))
+    assert law_training_flops(shape, 4, 2048, chunks=10) == 30 * (
+        backbone_forward(shape, 2048) + embed_forward(1024, 4) + law
+    )
 
 
 @pytest.mark.parametrize(("kind", "evaluations"), [("flow", 20), ("diffusion", 100)])
