@@ -93,5 +93,6 @@ def _is_of_the_compiler(error: BaseException) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    """The first line, and where it only leads to the cause the next one too."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return " ".join(lines[:2] if lines[0].endswith(":") else lines[:1])

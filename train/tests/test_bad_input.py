@@ -150,14 +150,16 @@ def test_a_backward_pass_that_does_not_compile_is_met_before_a_gradient_asks_for
 def test_a_failing_compiler_is_told_and_done_without(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch):
     def broken(function):
         def fail(*args):
-            raise InternalTorchDynamoError("no C++ compiler found")
+            raise InternalTorchDynamoError(
+                "backend='inductor' raised:\nno C++ compiler found\n\nSet TORCHDYNAMO_VERBOSE=1"
+            )
 
         return fail
 
     monkeypatch.setattr(torch, "compile", broken)
     double = compiled(lambda x: 2 * x)
     assert (double(2), double(3)) == (4, 6)
-    assert capsys.readouterr().out.count("torch.compile failed (no C++ compiler found)") == 1
+    assert capsys.readouterr().out.count("failed (backend='inductor' raised: no C++ compiler found): going") == 1
 
     def other(function):
         def fail(*args):
