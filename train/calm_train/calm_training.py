@@ -30,9 +30,7 @@ class CalmTraining(nn.Module):
         section, model = self.section, self.model
         hidden = model.hidden(chunks[:, :-1], document_mask(documents[:, :-1]), dropout=section.dropout)
         targets = chunks[:, 1:]
-        # No chunk predicts the start of another document.
-        weight = (documents[:, 1:] == documents[:, :-1]).float()
-        weight = weight / weight.sum()
+        weight = chunk_weights(documents)
         with torch.no_grad():
             mean, log_std = model.ae_model.encode(targets)
         head = (head_loss(model, hidden, mean, log_std, section) * weight).sum()
@@ -42,7 +40,7 @@ class CalmTraining(nn.Module):
 
     def _cross_entropy(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """hidden [B, S, h], targets [B, S, K] -> mean over the chunk's tokens [B, S]"""
-        states = self.auxiliary(hidden).unflatten(-1, (targets.shape[-1], -1))
+        states = token_states(self.auxiliary, hidden)
         logits = F.linear(states, self.model.transformer.embed_tokens.weight).float()
         return F.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none").view(targets.shape).mean(-1)
 
@@ -53,6 +51,18 @@ def auxiliary_map(model: Calm, section: CalmSection) -> nn.Linear:
     layer = nn.Linear(h, model.ae_model.shape.patch_size * h, bias=False)
     nn.init.normal_(layer.weight, std=0.2 / h**0.5)
     return layer
+
+
+def token_states(auxiliary: nn.Linear, hidden: Tensor) -> Tensor:
+    """hidden [..., h] -> what the auxiliary map makes of it for each token of the next chunk [..., K, h]"""
+    return auxiliary(hidden).unflatten(-1, (-1, hidden.shape[-1]))
+
+
+def chunk_weights(documents: Tensor) -> Tensor:
+    """Document numbers [B, S+1] -> what each predicted chunk counts [B, S], 1 in all; none predicts the start of
+    another document."""
+    weight = (documents[:, 1:] == documents[:, :-1]).float()
+    return weight / weight.sum()
 
 
 def head_loss(model: Calm, hidden: Tensor, mean: Tensor, log_std: Tensor, section: CalmSection) -> Tensor:

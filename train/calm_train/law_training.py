@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from calm_train.calm_training import auxiliary_map
+from calm_train.calm_training import auxiliary_map, chunk_weights, token_states
 from calm_train.chunk_law import ChunkLaw
 from calm_train.held_out import Batch
 from calm_train.models.backbone import document_mask
@@ -29,16 +29,14 @@ class LawTraining(nn.Module):
     def forward(self, chunks: Tensor, documents: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """chunks [B, S+1, K], documents [B, S+1] -> loss and figures; chunk i predicts chunk i + 1."""
         losses = self.cross_entropy(chunks, documents, self.section.dropout)
-        # No chunk predicts the start of another document.
-        weight = (documents[:, 1:] == documents[:, :-1]).float()
-        loss = (losses * weight).sum() / weight.sum()
+        loss = (losses * chunk_weights(documents)).sum()
         return loss, {"law": loss.detach()}
 
     def cross_entropy(self, chunks: Tensor, documents: Tensor, dropout: float = 0.0) -> Tensor:
         """Of each chunk but the first, mean over its tokens: chunks [B, S+1, K], documents [B, S+1] -> [B, S]"""
         hidden = self.model.hidden(chunks[:, :-1], document_mask(documents[:, :-1]), dropout=dropout)
         targets = chunks[:, 1:]
-        states = self.auxiliary(hidden).unflatten(-1, (targets.shape[-1], -1))
+        states = token_states(self.auxiliary, hidden)
         embedding = self.model.transformer.embed_tokens.weight
         flat = self.law.cross_entropy(hidden.flatten(0, 1), states.flatten(0, 1), targets.flatten(0, 1), embedding)
         return flat.view(targets.shape[:2])

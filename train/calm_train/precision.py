@@ -18,7 +18,8 @@ R = TypeVar("R")
 
 PRECISIONS: dict[str, torch.dtype] = {name: getattr(torch, name) for name in CHOICES["precision"] if name != "auto"}
 # Older versions of PyTorch have no such setting.
-EARLY_BACKWARD = {name: True for name in ("force_non_lazy_backward_lowering",) if hasattr(functorch_config, name)}
+EARLY = "force_non_lazy_backward_lowering"
+EARLY_BACKWARD = {EARLY: True} if hasattr(functorch_config, EARLY) else {}
 # Large enough to tell which arithmetic the processor has, small enough to take milliseconds.
 PROBE_SIZE = 512
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from calm_train.calm_training import auxiliary_map
+from calm_train.calm_training import auxiliary_map, chunk_weights, token_states
 from calm_train.chunk_law import ChunkLaw
 from calm_train.energy import energy_loss, expected_distance
 from calm_train.models.backbone import document_mask
@@ -41,11 +41,9 @@ class TokenTuning(nn.Module):
         with torch.no_grad():
             hidden = model.hidden(chunks[:, :-1], document_mask(documents[:, :-1])).flatten(0, 1)
         targets = chunks[:, 1:].flatten(0, 1)
-        # No chunk predicts the start of another document.
-        weight = (documents[:, 1:] == documents[:, :-1]).float().flatten()
-        weight = weight / weight.sum()
+        weight = chunk_weights(documents).flatten()
         embedding = model.transformer.embed_tokens.weight.detach()
-        states = self.auxiliary(hidden).unflatten(-1, (targets.shape[-1], -1))
+        states = token_states(self.auxiliary, hidden)
         auxiliary = (self.law.cross_entropy(hidden, states, targets, embedding) * weight).sum()
         energy, brier = self._scores(hidden, *self.law.draw(hidden, states, embedding))
         figures = {"energy": (energy * weight).sum(), "brier": (brier * weight).sum(), "auxiliary": auxiliary}

@@ -44,22 +44,18 @@ def test_the_loss_is_that_of_the_tokens_within_a_document_one_after_the_other(ca
     assert figures["law"] == loss
 
 
-def learn(run: Path, start: Path, *arguments: str, steps: int = 3) -> None:
-    call(
-        calm,
-        start.parent / "toy.toml",
-        "--run",
-        str(run),
-        "--start-from",
-        str(start),
-        "--steps",
-        str(steps),
-        *arguments,
-    )
+def learn(toy: Path, run: Path, start: Path, *arguments: str, steps: int = 3) -> None:
+    """In the folder `run`, from where `start` ended; `toy` is the finished run beside its configuration."""
+    begin = ("--run", str(run), "--start-from", str(start), "--steps", str(steps))
+    call(calm, toy.parent / "toy.toml", *begin, *arguments)
+
+
+def steps_of(run: Path) -> int:
+    return json.loads((run / "checkpoint" / "config.json").read_text())["training"]["steps"]
 
 
 def test_it_moves_the_backbone_and_nothing_else(run: Path, fresh_run: Path):
-    learn(fresh_run, run, *LAW)
+    learn(run, fresh_run, run, *LAW)
     before, after = (load_file(folder / "checkpoint" / "model.safetensors") for folder in (run, fresh_run))
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert any(name.startswith("transformer.layers") for name in moved)
@@ -67,7 +63,7 @@ def test_it_moves_the_backbone_and_nothing_else(run: Path, fresh_run: Path):
 
 
 def test_it_learns_and_is_scored_by_cross_entropy(run: Path, fresh_run: Path):
-    learn(fresh_run, run, *LAW, "--evaluate-steps", "10", steps=60)
+    learn(run, fresh_run, run, *LAW, "--evaluate-steps", "10", steps=60)
     rows = [json.loads(line) for line in (fresh_run / "training/calm/metrics.jsonl").read_text().splitlines()]
     figures = [row["held_out_cross_entropy"] for row in rows if "held_out_cross_entropy" in row]
     assert figures[-1] < figures[0] - 0.02
@@ -76,21 +72,17 @@ def test_it_learns_and_is_scored_by_cross_entropy(run: Path, fresh_run: Path):
 
 def test_tuning_goes_on_behind_it_with_the_decoder_of_before(run: Path, fresh_run: Path, tmp_path: Path):
     """Tuned, then the backbone alone, then tuned again: each takes over what the one before it had learned."""
-    learn(fresh_run, run, *TUNING)
+    learn(run, fresh_run, run, *TUNING)
     law, tuned = tmp_path / "law", tmp_path / "tuned"
-    call(calm, run.parent / "toy.toml", "--run", str(law), "--start-from", str(fresh_run), "--steps", "3", *LAW)
+    learn(run, law, fresh_run, *LAW)
     weights = [load_file(folder / "checkpoint" / "model.safetensors") for folder in (fresh_run, law)]
     for name in weights[0]:
         if name.startswith(("mlp_generator.", "ae_model.")):
             torch.testing.assert_close(weights[0][name], weights[1][name], rtol=0, atol=0)
-    call(calm, run.parent / "toy.toml", "--run", str(tuned), "--start-from", str(law), "--steps", "3", *TUNING)
-    config = json.loads((tuned / "checkpoint" / "config.json").read_text())
-    assert (
-        config["training"]["steps"]
-        == 9 + json.loads((run / "checkpoint" / "config.json").read_text())["training"]["steps"]
-    )
+    learn(run, tuned, law, *TUNING)
+    assert steps_of(tuned) == 9 + steps_of(run)
 
 
 def test_tuning_in_the_same_run_is_refused(run: Path, fresh_run: Path):
     with pytest.raises(SystemExit, match="backbone_only = true trains no head, and token_weight = 5 tunes it"):
-        learn(fresh_run, run, *LAW, "--token-weight", "5")
+        learn(run, fresh_run, run, *LAW, "--token-weight", "5")
