@@ -2,7 +2,8 @@
 
 The file holds what every run shares, as any configuration does, and `[[compare]]` entries: a name, which model
 (`calm` or `baseline`), and the keys that differ. Runs that need the same autoencoder share one. A killed comparison
-goes on where it stopped; results.json in the run's folder holds what is done.
+goes on where it stopped; results.json in the run's folder holds what is done. With `--seeds 1 2 3` each seed is such a
+comparison, in a folder seed-1 and so on beside the tokenizer and the text, which all share.
 """
 
 import argparse
@@ -26,11 +27,12 @@ from calm_train.data import Special, grid_documents
 from calm_train.evaluate import score
 from calm_train.files import link_missing, replace_file
 from calm_train.flops import backbone_forward, decoder_forward, embed_forward, head_sampling_forward, vocabulary_forward
-from calm_train.markdown import comparison_table
+from calm_train.markdown import comparison_table, seeds_table
 from calm_train.memory import told_out_of_memory
 from calm_train.models.calm import Calm
 from calm_train.models.llama import Llama
 from calm_train.sections import BackboneSection
+from calm_train.seeds import runs_by_name
 from calm_train.vocabulary import Vocabulary
 
 # Where n-grams are scored: every so many tokens, at the same places for every K that divides it.
@@ -147,12 +149,29 @@ def milliseconds(action: Callable[[], Tensor]) -> float:
     return round(median(durations), 3)
 
 
+def compare(raw: dict[str, Any], entries: list[Entry], root: Path, vocabulary: Vocabulary) -> list[dict[str, Any]]:
+    """Trains and scores what results.json in `root` does not hold yet -> the results of all entries, in their order."""
+    path = root / "results.json"
+    results = json.loads(path.read_text()) if path.exists() else []
+    for entry in entries:
+        if entry.name in {result["name"] for result in results}:
+            continue
+        config = train_entry(raw, entry, root)
+        results.append(result_of(config, entry, vocabulary))
+        text = json.dumps(results, indent=2) + "\n"
+        replace_file(path, partial(Path.write_text, data=text))
+        print(json.dumps(results[-1]), flush=True)
+    by_name = {result["name"]: result for result in results}
+    return [by_name[entry.name] for entry in entries]
+
+
 @told_out_of_memory()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--corpora", help="instead of the file's")
     parser.add_argument("--run", help="instead of the file's")
+    parser.add_argument("--seeds", type=int, nargs="+", help="trains everything once from each; the file's without it")
     parser.add_argument("--only", nargs="*", help="names of the entries to train; all without it")
     arguments = parser.parse_args()
     raw = read_toml(arguments.config)
@@ -167,18 +186,19 @@ def main() -> None:
     vocabulary = Vocabulary.load(root / "tokenizer")
     if not all((root / "shards" / name / "shard.json").exists() for name in shared.data.sources):
         pack.pack_sources(shared)
-    path = root / "results.json"
-    results = json.loads(path.read_text()) if path.exists() else []
-    for entry in entries:
-        done = entry.name in {result["name"] for result in results}
-        if done or (arguments.only and entry.name not in arguments.only):
-            continue
-        config = train_entry(raw, entry, root)
-        results.append(result_of(config, entry, vocabulary))
-        text = json.dumps(results, indent=2) + "\n"
-        replace_file(path, partial(Path.write_text, data=text))
-        print(json.dumps(results[-1]), flush=True)
-    print(comparison_table(results))
+    only = set(arguments.only or [entry.name for entry in entries])
+    chosen = [entry for entry in entries if entry.name in only]
+    if not arguments.seeds:
+        print(comparison_table(compare(raw, chosen, root, vocabulary)))
+        return
+    comparisons = []
+    for seed in dict.fromkeys(arguments.seeds):
+        folder = root / f"seed-{seed}"
+        link_missing(folder, {name: root / name for name in ("tokenizer", "shards")})
+        seeded = copy.deepcopy(raw)
+        override(seeded, "training.seed", seed)
+        comparisons.append(compare(seeded, chosen, folder, vocabulary))
+    print(seeds_table(runs_by_name(comparisons)))
 
 
 if __name__ == "__main__":

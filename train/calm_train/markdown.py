@@ -1,6 +1,9 @@
 """The model card as Markdown."""
 
+from statistics import fmean
 from typing import Any
+
+from calm_train.seeds import Estimate
 
 
 def render(card: dict[str, Any]) -> str:
@@ -27,6 +30,17 @@ def comparison_table(results: list[dict[str, Any]]) -> str:
             f"| {r['brier_lm']:.2f} ± {r['standard_error']:.2f} | {each} | {r['flops_per_token']:.3g} "
             f"| {r['sample_flops']:.3g} | {r['sample_ms']:.2f} |"
         )
+    return "\n".join(rows)
+
+
+def seeds_table(runs: dict[str, list[dict[str, Any]]]) -> str:
+    """The same from several seeds: the score of each, and the mean with its standard error over them."""
+    rows = ["| run | K | BrierLM of each seed | mean | Brier-1..4, means |", "|---|---|---|---|---|"]
+    for name, same in runs.items():
+        score = Estimate.of([r["brier_lm"] for r in same])
+        parts = ", ".join(f"{fmean(values):.2f}" for values in zip(*(r["brier"] for r in same), strict=True))
+        each = ", ".join(f"{value:.2f}" for value in score.values)
+        rows.append(f"| {name} | {same[0]['patch_size']} | {each} | {score.mean:.2f} ± {score.error:.2f} | {parts} |")
     return "\n".join(rows)
 
 

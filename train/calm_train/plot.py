@@ -2,7 +2,7 @@
 
 brier     BrierLM over training FLOPs, CALM and token models on one axis
 training  loss and held-out figures of each run over tokens
-compare   from results.json of calm_train.compare: chunk sizes and heads, score against cost
+compare   from results.json of calm_train.compare: chunk sizes and heads, score against cost; of several seeds, means
 """
 
 import argparse
@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 
 from calm_train.curves import Series, read_metrics, series
 from calm_train.files import make_folder, replace_file
+from calm_train.seeds import mean_results, mean_series
 
 # Held-out figures that are worth a panel, with the names of their axes.
 HELD_OUT = {"held_out_energy": "held-out energy", "held_out_cross_entropy": "held-out cross-entropy (nats a token)"}
@@ -89,11 +90,19 @@ def plot_compare(results: list[dict[str, Any]], folder: Path) -> None:
     shared = {r["patch_size"] for r in results if r["head"] not in ("energy", "softmax")}
     heads = [r for r in results if r["patch_size"] in shared and r["head"] != "softmax"]
     ordered = [*tokens, *sorted(sizes, key=lambda r: r["patch_size"])]
-    labels = {r["name"]: "tokens" if r["head"] == "softmax" else f"K = {r['patch_size']}" for r in ordered}
+    labels = {r["name"]: size_label(r, sizes) for r in ordered}
     _compare_figure(ordered, labels, "flops_per_token", "FLOPs a generated token, one draw", folder / "chunk-size.png")
     if heads:
         named = {r["name"]: f"{r['head']}, K = {r['patch_size']}" for r in heads}
         _compare_figure(heads, named, "sample_ms", "ms a draw (head and decoder)", folder / "heads.png")
+
+
+def size_label(result: dict[str, Any], sizes: list[dict[str, Any]]) -> str:
+    """Of a run in the figure of chunk sizes; a second run of the same K goes by its name."""
+    if result["head"] == "softmax":
+        return "tokens"
+    first = next(r for r in sizes if r["patch_size"] == result["patch_size"])
+    return f"K = {result['patch_size']}" if first is result else result["name"]
 
 
 def _compare_figure(
@@ -101,8 +110,8 @@ def _compare_figure(
 ) -> None:
     """Left the curves over training FLOPs, right the final score against its cost."""
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4))
-    lines = [series(labels[r["name"]], read_metrics(r["metrics"]), "brier_lm", error="brier_lm_error") for r in results]
-    draw_series(left, [line for line in lines if line], "training FLOPs", "BrierLM in training")
+    lines = [line for r in results if (line := _score_line(labels[r["name"]], r["metrics"]))]
+    draw_series(left, lines, "training FLOPs", "BrierLM in training")
     for result in results:
         right.errorbar(
             result[cost], result["brier_lm"], yerr=result["standard_error"], marker="o", label=labels[result["name"]]
@@ -113,6 +122,13 @@ def _compare_figure(
     right.grid(alpha=0.3)
     right.legend(fontsize=8)
     save(figure, out)
+
+
+def _score_line(label: str, metrics: list[Path]) -> Series | None:
+    """BrierLM over the FLOPs of one run from each seed, as one line; None where a run has not measured it."""
+    lines = [series(label, read_metrics(path), "brier_lm", error="brier_lm_error") for path in metrics]
+    known = [line for line in lines if line]
+    return mean_series(known) if len(known) == len(lines) else None
 
 
 def read_results(path: Path) -> list[dict[str, Any]]:
@@ -138,11 +154,11 @@ def named_runs(items: list[str]) -> dict[str, Path]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["brier", "training", "compare"])
-    parser.add_argument("runs", nargs="+", help="LABEL=metrics.jsonl or its folder; for compare: results.json")
+    parser.add_argument("runs", nargs="+", help="LABEL=metrics.jsonl or its folder; for compare: a results.json a seed")
     parser.add_argument("--out", type=Path, required=True, help="the PNG; for compare: a folder")
     arguments = parser.parse_args()
     if arguments.what == "compare":
-        plot_compare(read_results(Path(arguments.runs[0])), arguments.out)
+        plot_compare(mean_results([read_results(Path(path)) for path in arguments.runs]), arguments.out)
     else:
         plot = plot_brier if arguments.what == "brier" else plot_training
         plot(named_runs(arguments.runs), arguments.out)

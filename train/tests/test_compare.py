@@ -71,6 +71,22 @@ def test_all_runs_spend_the_same_and_are_told_apart(
     ).resolve()
 
 
+def test_seeds_train_everything_once_each(config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    arguments = ("--config", str(config), "--only", "tokens", "energy", "--seeds", "1", "2")
+    run_compare(monkeypatch, *arguments)
+    table = capsys.readouterr().out.splitlines()[-2:]
+    files = [config.parent / "run" / f"seed-{seed}" / "results.json" for seed in (1, 2)]
+    scores = [{r["name"]: r["brier_lm"] for r in json.loads(file.read_text())} for file in files]
+    for line, name, chunk in zip(table, ("tokens", "energy"), (1, 2), strict=True):
+        each = ", ".join(f"{score[name]:.2f}" for score in scores)
+        assert line.startswith(f"| {name} | {chunk} | {each} | {sum(s[name] for s in scores) / 2:.2f} ± ")
+    losses = [(file.parent / "tokens" / "training" / "baseline" / "metrics.jsonl").read_text() for file in files]
+    assert losses[0] != losses[1]
+    before = [file.read_bytes() for file in files]
+    run_compare(monkeypatch, *arguments)
+    assert [file.read_bytes() for file in files] == before
+
+
 def test_evaluate_scores_calm_and_baseline_at_the_same_places(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     call(evaluate, run.parent / "toy.toml", "--documents", "10")
     figures = json.loads(capsys.readouterr().out)

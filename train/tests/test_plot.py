@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from calm_train import plot
-from calm_train.curves import read_metrics, series, without_repeats
+from calm_train.curves import Series, read_metrics, series, without_repeats
+from calm_train.seeds import mean_series, runs_by_name
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -63,6 +64,30 @@ def test_draws_a_comparison(run: Path, tmp_path: Path, monkeypatch: pytest.Monke
         assert (tmp_path / name).read_bytes().startswith(PNG)
 
 
+def test_draws_the_means_of_several_seeds(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    metrics = str(run / "training" / "calm" / "metrics.jsonl")
+    files = []
+    for seed, score in enumerate((2.0, 4.0)):
+        same = {"head": "energy", "metrics": metrics, "standard_error": 0.2, "flops_per_token": 1e6, "sample_ms": 1.0}
+        results = [{"name": name, "patch_size": 8, "brier_lm": score} | same for name in ("k8", "k8-longer")]
+        files.append(tmp_path / f"{seed}.json")
+        files[-1].write_text(json.dumps(results))
+    drawn = []
+    monkeypatch.setattr(plot, "_compare_figure", lambda results, labels, *rest: drawn.append((results, labels)))
+    call_plot(monkeypatch, "compare", *map(str, files), "--out", str(tmp_path))
+    ((results, labels),) = drawn
+    assert [(r["brier_lm"], round(r["standard_error"], 6)) for r in results] == [(3.0, 1.0), (3.0, 1.0)]
+    assert labels == {"k8": "K = 8", "k8-longer": "k8-longer"}
+
+
+def test_the_mean_of_curves_is_where_all_have_a_point():
+    first, second = Series("a", [1.0, 2.0, 3.0], [1, 2, 3], [0.1] * 3), Series("a", [1.0, 3.0], [3, 5], [0.1] * 2)
+    mean = mean_series([first, second])
+    assert (mean.x, mean.y) == ([1.0, 3.0], [2, 4])
+    assert mean.error == pytest.approx([1, 1])
+    assert mean_series([first]) is first
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -74,3 +99,8 @@ def test_draws_a_comparison(run: Path, tmp_path: Path, monkeypatch: pytest.Monke
 def test_mistakes_end_with_a_sentence(monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str):
     with pytest.raises(SystemExit, match=sentence):
         call_plot(monkeypatch, *arguments, "--out", "x.png")
+
+
+def test_seeds_that_hold_different_runs_are_not_averaged():
+    with pytest.raises(SystemExit, match=r"comparison 2 and the first do not hold the same runs: b in one only"):
+        runs_by_name([[{"name": "a"}, {"name": "b"}], [{"name": "a"}]])
