@@ -8,6 +8,7 @@ import pytest
 from toy import CONFIG, call
 
 from calm_train import compare, evaluate
+from calm_train.markdown import seeds_table
 
 ENTRIES = """
 [evaluate]
@@ -80,11 +81,17 @@ def test_seeds_train_everything_once_each(config: Path, monkeypatch: pytest.Monk
     for line, name, chunk in zip(table, ("tokens", "energy"), (1, 2), strict=True):
         each = ", ".join(f"{score[name]:.2f}" for score in scores)
         assert line.startswith(f"| {name} | {chunk} | {each} | {sum(s[name] for s in scores) / 2:.2f} ± ")
-    losses = [(file.parent / "tokens" / "training" / "baseline" / "metrics.jsonl").read_text() for file in files]
+    metrics = [file.parent / "tokens" / "training" / "baseline" / "metrics.jsonl" for file in files]
+    losses = [[json.loads(line).get("loss") for line in file.read_text().splitlines()] for file in metrics]
     assert losses[0] != losses[1]
     before = [file.read_bytes() for file in files]
     run_compare(monkeypatch, *arguments)
     assert [file.read_bytes() for file in files] == before
+
+
+def test_the_table_of_seeds_holds_means_and_their_errors():
+    runs = [{"name": "a", "patch_size": 2, "brier_lm": score, "brier": [score, 1.0]} for score in (2.0, 4.0)]
+    assert seeds_table({"a": runs}).splitlines()[-1] == "| a | 2 | 2.00, 4.00 | 3.00 ± 1.00 | 3.00, 1.00 |"
 
 
 def test_evaluate_scores_calm_and_baseline_at_the_same_places(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
