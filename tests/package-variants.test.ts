@@ -50,6 +50,7 @@ const baseCalm: CalmEnergyConfig = {
   eosTokenIds: [2],
   padTokenId: 0,
   trainingFlops: null,
+  distillationFlops: null,
   chunkSize: 4,
   latentSize: 12,
   noiseSize: 10,

@@ -33,6 +33,11 @@ export interface BackboneConfig {
   readonly padTokenId: number | null;
   /** Cost of the training, forward and backward, where the checkpoint says so (key `training_flops`). */
   readonly trainingFlops: number | null;
+  /**
+   * Cost of the text that another model wrote for the training, that model's own training included; not part of
+   * `trainingFlops` (key `distillation_flops`).
+   */
+  readonly distillationFlops: number | null;
 }
 
 const count = z.int().positive();
@@ -73,6 +78,7 @@ export const backboneSchema = z.looseObject({
   eos_token_id: z.union([tokenId, z.array(tokenId)]).nullish(),
   pad_token_id: z.int().nullish(),
   training_flops: z.number().positive().nullish(),
+  distillation_flops: z.number().positive().nullish(),
   quantization_config: z.unknown().optional(),
 });
 
@@ -127,6 +133,7 @@ export function backboneConfig(fields: BackboneFields, file: string): BackboneCo
     mlpBias: fields.mlp_bias ?? false,
     ...specialIds(fields, typeof eos === 'number' ? [eos] : eos, file),
     trainingFlops: fields.training_flops ?? null,
+    distillationFlops: fields.distillation_flops ?? null,
   };
 }
 

@@ -64,6 +64,7 @@ describe('parseCheckpointConfig', () => {
       eosTokenIds: [128001],
       padTokenId: 128256,
       trainingFlops: null,
+      distillationFlops: null,
       chunkSize: 4,
       latentSize: 128,
       noiseSize: 64,

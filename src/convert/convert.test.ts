@@ -60,7 +60,7 @@ describe('a package', () => {
   });
 
   test('says what it is', () => {
-    const copy = golden.change(checkpoint, () => {}, { training_flops: 1.5e18 });
+    const copy = golden.change(checkpoint, () => {}, { training_flops: 1.5e18, distillation_flops: 2.5e18 });
     writeFileSync(
       join(copy, 'generation_config.json'),
       JSON.stringify({ temperature: 0.5, max_new_tokens: 99, bos_token_id: 381 }),
@@ -79,6 +79,7 @@ describe('a package', () => {
       activation_type: 'fp32',
       tokenizer: null,
       training_flops: 1.5e18,
+      distillation_flops: 2.5e18,
       head: { kind: 'energy', noise: 'uniform', noise_size: 8, latent_size: 16 },
       backbone: { hidden_size: 64, layers: 3, heads: 4, kv_heads: 4, head_size: 16, max_positions: 64 },
     });
@@ -87,6 +88,9 @@ describe('a package', () => {
       max_tokens: 99,
       bos_token_id: 381,
     });
+    expect(read('README.md')).toContain(
+      '1.50e+18 FLOPs, and 2.50e+18 FLOPs of a teacher and of what it wrote',
+    );
     expect(read('README.md')).toMatch(
       /# small[\s\S]*\| attention \| int8, one scale an output \| 6 \| [\d,]+ \| [01]\.\d\d % \|/,
     );

@@ -56,12 +56,15 @@ function facts(model: Model, fields: ManifestFields, weightBytes: number): strin
     ['Weights, activations', `${fields.weight_type}, ${fields.activation_type}`],
     ['Size of the weights', `${(weightBytes / 1e6).toFixed(1)} MB`],
     ['Tokenizer', fields.tokenizer === null ? 'none: prompts are token ids' : 'tiktoken ranks'],
-    [
-      'Training',
-      fields.training_flops === null ? 'not recorded' : `${fields.training_flops.toPrecision(3)} FLOPs`,
-    ],
+    ['Training', trainingText(fields)],
   );
   return rows;
+}
+
+function trainingText({ training_flops, distillation_flops }: ManifestFields): string {
+  const own = training_flops === null ? 'not recorded' : `${training_flops.toPrecision(3)} FLOPs`;
+  if (distillation_flops == null) return own;
+  return `${own}, and ${distillation_flops.toPrecision(3)} FLOPs of a teacher and of what it wrote`;
 }
 
 function headText(config: CalmConfig): string {

@@ -26,6 +26,7 @@ function backbone(layers: number, hiddenSize: number, intermediateSize: number):
     attentionBias: false,
     mlpBias: false,
     trainingFlops: null,
+    distillationFlops: null,
     ...VOCABULARY,
   };
 }

@@ -96,6 +96,7 @@ function describe(model: Model, options: WriteOptions): ManifestFields {
     activation_type: options.activations,
     tokenizer: options.tokenizer && describeTokenizer(options.tokenizer),
     training_flops: model.config.trainingFlops,
+    ...(model.config.distillationFlops !== null && { distillation_flops: model.config.distillationFlops }),
   };
   if (model.kind === 'token') return { kind: 'token', chunk_size: 1, ...shared };
   return { kind: 'calm', chunk_size: model.config.chunkSize, head: headFields(model.config), ...shared };

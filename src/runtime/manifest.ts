@@ -91,6 +91,8 @@ const sharedFields = {
   tokenizer: tokenizerSchema.nullable(),
   /** Training cost of the checkpoint, forward and backward, all parts; null where it is not known. */
   training_flops: z.number().positive().nullable(),
+  /** Cost of what another model wrote for the training and of that model; not part of `training_flops`. */
+  distillation_flops: z.number().positive().nullish(),
   graphs: z.partialRecord(z.enum(graphNames), graphSchema),
   weights: z.strictObject({ file: z.string(), tensors: z.record(z.string(), tensorSchema) }),
 };

@@ -110,6 +110,7 @@ export function huggingFaceConfig(config: CheckpointConfig): object {
     eos_token_id: config.eosTokenIds,
     pad_token_id: config.padTokenId,
     training_flops: config.trainingFlops,
+    distillation_flops: config.distillationFlops,
     ...calm,
   };
 }
