@@ -116,7 +116,8 @@ def train(config: Config) -> None:
         if section.backbone_only:
             return law_training_flops(model.shape.backbone, config.patch_size, section.row_chunks, chunks)
         if section.token_weight:
-            return token_tuning_flops(*shapes, section.num_samples, section.row_chunks, BRANCHES, chunks)
+            samples, learns = section.num_samples, section.tune_backbone
+            return token_tuning_flops(*shapes, samples, section.row_chunks, BRANCHES, chunks, learns)
         auxiliary = section.auxiliary_weight > 0
         return calm_training_flops(*shapes, section.num_samples, section.row_chunks, chunks, auxiliary)
 

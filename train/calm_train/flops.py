@@ -116,13 +116,15 @@ def token_tuning_flops(
     row_chunks: int,
     branches: tuple[int, ...],
     chunks: int,
+    tune_backbone: bool = False,
 ) -> int:
-    """FLOPs of tuning head and decoder on a frozen backbone: the chunk's law learned and drawn from, its draws and one
-    chunk of the text encoded, all head samples drawn and decoded, and the decoder's own reconstruction. What gradients
-    pass through counts as if they reached every weight of it."""
+    """FLOPs of tuning head and decoder, on a frozen backbone or one that learns too: the chunk's law learned and drawn
+    from, its draws and one chunk of the text encoded, all head samples drawn and decoded, and the decoder's own
+    reconstruction. What gradients pass through counts as if they reached every weight of it."""
     h, k = backbone.hidden_size, autoencoder.patch_size
-    frozen = backbone_forward(backbone, row_chunks) + embed_forward(h, k)
-    learned = head_training_forward(head, h, autoencoder.latent_size, samples)
+    context = backbone_forward(backbone, row_chunks) + embed_forward(h, k)
+    frozen, learned = (0, context) if tune_backbone else (context, 0)
+    learned += head_training_forward(head, h, autoencoder.latent_size, samples)
     learned += (samples + 1) * decoder_forward(autoencoder) + chunk_law_forward(backbone, k)
     prefixes = branches[0]
     for i in range(1, k):

@@ -26,6 +26,11 @@ def check_together(section: Any, name: str, patch_size: int) -> None:
                 f"[{name}] backbone_only = true trains no head, and token_weight = {section.token_weight} tunes it; "
                 "give each a run of its own"
             )
+        if section.tune_backbone and not section.token_weight:
+            raise SystemExit(
+                f"[{name}] tune_backbone = true goes with token_weight, which is 0: without it all but the "
+                "autoencoder learns anyway"
+            )
     if isinstance(section, DataSection):
         _check_data(section)
 

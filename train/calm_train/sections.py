@@ -117,6 +117,8 @@ class CalmSection(BackboneSection):
     token_weight: float = 0.0
     # Trains the backbone alone, by the law of the next chunk's tokens: head and decoder wait for a later run.
     backbone_only: bool = False
+    # With token_weight: the backbone learns too, by the law of the next chunk's tokens.
+    tune_backbone: bool = False
     # generation_config.json: what the server assumes where a request says nothing.
     temperature: float = 0.5
     num_candidates: int = 200

@@ -18,7 +18,8 @@ RANDOM_SHARE = 0.15
 
 
 class TokenTuning(nn.Module):
-    """Tunes head and decoder of a trained CALM; backbone and encoder stay as they are.
+    """Tunes head and decoder of a trained CALM. The encoder stays as it is, and so does the backbone unless
+    `tune_backbone`: then it learns by the law of the next chunk's tokens alone, and head and decoder follow each step.
 
     The energy score hardly feels samples that lie between two chunks, which decode to neither; the Brier score of
     decoded samples does. It needs less noise than single targets from the text give, so both scores are taken against
@@ -37,20 +38,27 @@ class TokenTuning(nn.Module):
 
     def forward(self, chunks: Tensor, documents: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """chunks [B, S+1, K], documents [B, S+1] -> loss and figures; chunk i predicts chunk i + 1."""
-        section, model = self.section, self.model
-        with torch.no_grad():
-            hidden = model.hidden(chunks[:, :-1], document_mask(documents[:, :-1])).flatten(0, 1)
+        section = self.section
+        hidden, embedding = self._backbone(chunks, documents)
         targets = chunks[:, 1:].flatten(0, 1)
         weight = chunk_weights(documents).flatten()
-        embedding = model.transformer.embed_tokens.weight.detach()
         states = token_states(self.auxiliary, hidden)
         auxiliary = (self.law.cross_entropy(hidden, states, targets, embedding) * weight).sum()
-        energy, brier = self._scores(hidden, *self.law.draw(hidden, states, embedding))
+        energy, brier = self._scores(hidden.detach(), *self.law.draw(hidden, states, embedding))
         figures = {"energy": (energy * weight).sum(), "brier": (brier * weight).sum(), "auxiliary": auxiliary}
         decoder = self._reconstruction(targets)
         loss = figures["energy"] + section.token_weight * figures["brier"]
         loss = loss + section.auxiliary_weight * auxiliary + decoder
         return loss, {name: value.detach() for name, value in (figures | {"decoder": decoder}).items()}
+
+    def _backbone(self, chunks: Tensor, documents: Tensor) -> tuple[Tensor, Tensor]:
+        """Hidden states [P, h] and the embedding [V, h], to learn from or to take as they are."""
+        section, model = self.section, self.model
+        mask = document_mask(documents[:, :-1])
+        dropout = section.dropout if section.tune_backbone else 0.0
+        hidden = model.hidden(chunks[:, :-1], mask, dropout=dropout).flatten(0, 1)
+        embedding = model.transformer.embed_tokens.weight
+        return (hidden, embedding) if section.tune_backbone else (hidden.detach(), embedding.detach())
 
     def _scores(self, hidden: Tensor, first: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """hidden [P, h], law of the first token [P, V], chunks that follow the law [P, M, K] -> two scores [P]"""

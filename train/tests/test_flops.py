@@ -56,6 +56,15 @@ def test_tuning_pays_for_every_decoded_sample_and_every_draw_from_the_law():
     assert flops(2, (2,)) - flops(2, (1,)) == prefix + encoder_forward(AUTOENCODER)
 
 
+def test_a_backbone_that_is_tuned_too_pays_for_its_backward_pass():
+    shape = backbone(1024, 2752)
+    frozen, tuned = (
+        token_tuning_flops(shape, AUTOENCODER, HEAD, 2, 2048, (2,), chunks=1, tune_backbone=tune)
+        for tune in (False, True)
+    )
+    assert tuned - frozen == 2 * (backbone_forward(shape, 2048) + embed_forward(1024, 4))
+
+
 def test_training_by_the_law_pays_for_the_backbone_and_for_every_token_of_the_chunk():
     shape = backbone(1024, 2752)
     # The output matrix and a map of the hidden state for each token, and what tokens 2, 3 and 4 see of earlier ones.

@@ -1,5 +1,6 @@
 """Tuning by decoded samples: its score and its law against their definitions, and what it leaves alone."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,10 +11,14 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from toy import call
 
-from calm_train import calm
+from calm_train import calm as calm_command
 from calm_train.brier import brier_terms
 from calm_train.chunk_law import ChunkLaw
+from calm_train.law_training import LawTraining
+from calm_train.models.calm import Calm
+from calm_train.sections import CalmSection
 from calm_train.token_score import token_score
+from calm_train.token_tuning import TokenTuning
 
 TUNING = ("--token-weight", "5", "--learning-rate", "1e-2")
 
@@ -79,9 +84,9 @@ def test_drawn_chunks_follow_the_law():
     assert expected.max() > 1.5 * expected.min()
 
 
-def tune(run: Path, fresh_run: Path, steps: int = 3) -> None:
-    arguments = ("--run", str(fresh_run), "--start-from", str(run), "--steps", str(steps))
-    call(calm, run.parent / "toy.toml", *arguments, *TUNING)
+def tune(run: Path, fresh_run: Path, *arguments: str) -> None:
+    begin = ("--run", str(fresh_run), "--start-from", str(run), "--steps", "3")
+    call(calm_command, run.parent / "toy.toml", *begin, *TUNING, *arguments)
 
 
 def test_it_moves_head_and_decoder_and_nothing_else(run: Path, fresh_run: Path):
@@ -113,6 +118,42 @@ def test_a_killed_tuning_goes_on_with_the_same_result(run: Path, fresh_run: Path
     assert weights.read_bytes() == before
 
 
+def test_a_backbone_that_learns_too_does_so_by_the_law_alone(calm: Calm):
+    """Whatever the head's scores say, the backbone's gradient is that of the law."""
+    section = CalmSection(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=2, dropout=0.0, num_samples=2, token_weight=5
+    )
+    chunks, documents = torch.randint(64, (1, 6, 2)), torch.zeros(1, 6)
+    torch.manual_seed(0)
+    tuning, alone = (
+        TokenTuning(calm, dataclasses.replace(section, tune_backbone=True)),
+        LawTraining(calm, dataclasses.replace(section, token_weight=0.0, backbone_only=True)),
+    )
+    alone.auxiliary, alone.law = tuning.auxiliary, tuning.law
+    gradients = []
+    for training in (tuning, alone):
+        calm.zero_grad()
+        training(chunks, documents)[0].backward()
+        gradients.append({name: p.grad for name, p in calm.transformer.named_parameters()})
+        assert (calm.mlp_generator.final_layer.output.weight.grad is None) == (training is alone)
+    for name, gradient in gradients[1].items():
+        assert gradient is not None and gradient.abs().max() > 0
+        torch.testing.assert_close(gradients[0][name], gradient)
+
+
+def test_the_backbone_learns_where_it_is_told_to(run: Path, fresh_run: Path):
+    tune(run, fresh_run, "--tune-backbone", "true")
+    before, after = (load_file(folder / "checkpoint" / "model.safetensors") for folder in (run, fresh_run))
+    moved = {name.split(".")[0] for name in before if not torch.allclose(before[name], after[name], atol=1e-6)}
+    assert {"transformer", "mlp_generator", "ae_model"} <= moved
+    assert all(torch.equal(before[name], after[name]) for name in before if name.startswith("ae_model.encoder"))
+
+
+def test_a_backbone_to_tune_without_a_score_of_tokens_is_refused(run: Path, fresh_run: Path):
+    with pytest.raises(SystemExit, match="tune_backbone = true goes with token_weight, which is 0"):
+        call(calm_command, run.parent / "toy.toml", "--run", str(fresh_run), "--tune-backbone", "true")
+
+
 def test_other_heads_are_refused(run: Path, fresh_run: Path):
     with pytest.raises(SystemExit, match='token_weight works with head = "energy" only, not with "flow"'):
-        call(calm, run.parent / "toy.toml", "--run", str(fresh_run), "--steps", "1", *TUNING, "--head", "flow")
+        call(calm_command, run.parent / "toy.toml", "--run", str(fresh_run), "--steps", "1", *TUNING, "--head", "flow")
