@@ -15,6 +15,7 @@ from calm_train.sections import (
     CalmSection,
     CardSection,
     DataSection,
+    DistillSection,
     EvaluateSection,
     OptimSection,
     SampleSection,
@@ -35,6 +36,7 @@ class Config:
     evaluate: EvaluateSection = field(default_factory=EvaluateSection)
     sample: SampleSection = field(default_factory=SampleSection)
     card: CardSection = field(default_factory=CardSection)
+    distill: DistillSection = field(default_factory=DistillSection)
 
 
 SECTIONS = {
@@ -46,6 +48,7 @@ SECTIONS = {
     "evaluate": EvaluateSection,
     "sample": SampleSection,
     "card": CardSection,
+    "distill": DistillSection,
 }
 
 

@@ -51,7 +51,9 @@ class Shard:
             self.offsets = np.load(folder / "offsets.npy")
             self.tokens = np.memmap(folder / "tokens.bin", dtype=description["dtype"], mode="r")
         except (OSError, ValueError, KeyError):
-            raise SystemExit(f"{folder} holds no packed text; run calm_train.pack") from None
+            raise SystemExit(
+                f"{folder} holds no packed text; run calm_train.pack, or calm_train.distill for what a baseline writes"
+            ) from None
         if tokenizer is not None and description["tokenizer"] != tokenizer:
             raise SystemExit(f"{folder} was packed with another tokenizer; run calm_train.pack again")
 

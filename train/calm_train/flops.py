@@ -141,3 +141,10 @@ def law_training_flops(backbone: BackboneShape, patch_size: int, row_chunks: int
 
 def llama_training_flops(backbone: BackboneShape, row_tokens: int, tokens: int) -> int:
     return 3 * tokens * (backbone_forward(backbone, row_tokens) + vocabulary_forward(backbone))
+
+
+def writing_flops(backbone: BackboneShape, lengths: list[int]) -> int:
+    """FLOPs of a token model that writes documents of these lengths, token by token behind what is there."""
+    each = backbone_forward(backbone, 0) + vocabulary_forward(backbone)
+    seen = backbone_forward(backbone, 1) - backbone_forward(backbone, 0)
+    return sum(length * each + length * (length + 1) // 2 * seen for length in lengths)

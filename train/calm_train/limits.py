@@ -89,8 +89,11 @@ RANGES: dict[str, Range] = {
     "documents": COUNT,
     "positions": COUNT,
     "stories": AMOUNT,
+    "opening_tokens": COUNT,
+    "first": AMOUNT,
     # The pool algorithm draws at T = 1/n.
     "sample.temperature": Range(0, 1, open_below=True),
+    "distill.temperature": POSITIVE,
 }
 
 # Steps of a draw: two times a midpoint step, in thousandths; a thousand noise levels, of which the first and the last

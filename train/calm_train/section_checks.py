@@ -62,5 +62,7 @@ def _check_data(section: DataSection) -> None:
             refuse(f"[data] {key}", mix, "shares of 0 or more, one of them above 0")
     named = {"mix": section.mix, "final_mix": section.final_mix, "held_out": section.held_out}
     for key, names in named.items():
-        if section.sources and (missing := set(names) - set(section.sources)):
+        if section.sources and (missing := set(names) - {*section.sources, section.written}):
             raise SystemExit(f"[data] {key} names {', '.join(sorted(missing))}, which sources does not hold")
+    if section.written in section.sources:
+        raise SystemExit(f'[data] written = "{section.written}" is one of sources already; give it a name of its own')

@@ -11,9 +11,11 @@ class TokenizerSection:
 
 @dataclass(frozen=True)
 class DataSection:
-    """`sources` maps a name to its files; `mix` and `final_mix` map names to their share of the rows."""
+    """`sources` maps a name to its files, `written` names the source that `calm_train.distill` makes; `mix` and
+    `final_mix` map names to their share of the rows."""
 
     sources: dict[str, list[str]] = field(default_factory=dict)
+    written: str = ""
     mix: dict[str, float] = field(default_factory=dict)
     final_mix: dict[str, float] = field(default_factory=dict)
     final_fraction: float = 0.25
@@ -115,10 +117,10 @@ class CalmSection(BackboneSection):
     auxiliary_weight: float = 1.0
     # Weight of the Brier score of what samples decode to: for the last part of a training, with the energy head.
     token_weight: float = 0.0
-    # Trains the backbone alone, by the law of the next chunk's tokens: head and decoder wait for a later run.
-    backbone_only: bool = False
     # With token_weight: the backbone learns too, by the law of the next chunk's tokens.
     tune_backbone: bool = False
+    # Trains the backbone alone, by the law of the next chunk's tokens: head and decoder wait for a later run.
+    backbone_only: bool = False
     # generation_config.json: what the server assumes where a request says nothing.
     temperature: float = 0.5
     num_candidates: int = 200
@@ -160,3 +162,21 @@ class CardSection:
     data: list[str] = field(default_factory=list)
     weaknesses: list[str] = field(default_factory=list)
     documents: int = 400
+
+
+@dataclass(frozen=True)
+class DistillSection:
+    """`teacher` is the folder of a trained baseline, which continues the openings of `source`, `documents` of them from
+    number `first` on, `rows` at a time."""
+
+    teacher: str = ""
+    source: str = ""
+    opening_tokens: int = 12
+    temperature: float = 0.7
+    # Of a document in all; what has not come to its end by then is dropped.
+    max_tokens: int = 448
+    first: int = 0
+    documents: int = 1_000_000
+    rows: int = 256
+    seed: int = 1
+    threads: int = 1

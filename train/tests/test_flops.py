@@ -12,6 +12,7 @@ from calm_train.flops import (
     head_training_forward,
     law_training_flops,
     token_tuning_flops,
+    writing_flops,
 )
 from calm_train.models.autoencoder import AutoencoderShape
 from calm_train.models.backbone import BackboneShape
@@ -63,6 +64,12 @@ def test_a_backbone_that_is_tuned_too_pays_for_its_backward_pass():
         for tune in (False, True)
     )
     assert tuned - frozen == 2 * (backbone_forward(shape, 2048) + embed_forward(1024, 4))
+
+
+def test_writing_pays_for_every_token_and_for_all_that_stands_before_it():
+    shape = backbone(1024, 2752)
+    steps = [backbone_forward(shape, context) + 2 * 1024 * 128257 for context in (1, 2, 3)]
+    assert writing_flops(shape, [1, 3]) == steps[0] + sum(steps)
 
 
 def test_training_by_the_law_pays_for_the_backbone_and_for_every_token_of_the_chunk():

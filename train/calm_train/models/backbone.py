@@ -69,16 +69,21 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """[B, S, h] -> [B, S, h]"""
-        q, k, v = (
-            projection(x).unflatten(-1, (-1, self.shape.head_dim)).transpose(1, 2)
-            for projection in (self.q_proj, self.k_proj, self.v_proj)
-        )
+        q, k, v = self.heads_of(x)
         q, k = rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype)
         repeat = self.shape.num_attention_heads // self.shape.num_key_value_heads
         if repeat > 1:
             k, v = k.repeat_interleave(repeat, dim=1), v.repeat_interleave(repeat, dim=1)
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.o_proj(out.transpose(1, 2).flatten(-2))
+
+    def heads_of(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """[B, S, h] -> queries, keys and values [B, heads, S, head_dim], not yet turned by their positions"""
+        q, k, v = (
+            projection(x).unflatten(-1, (-1, self.shape.head_dim)).transpose(1, 2)
+            for projection in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        return q, k, v
 
 
 class Block(nn.Module):

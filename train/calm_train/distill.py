@@ -1,0 +1,105 @@
+"""`python -m calm_train.distill --config ...`: a trained baseline continues the openings of documents, and what it
+writes becomes a source to train a CALM on (sequence-level distillation, arXiv 1606.07947).
+
+A model that writes several tokens at once learns the narrower law of such text easier than that of the text itself.
+"""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from calm_train.checkpoint import load_llama, read_config
+from calm_train.config import Config, parse_command_line
+from calm_train.data import Shard
+from calm_train.distillation_costs import write_costs
+from calm_train.files import make_folder, replace_file
+from calm_train.flops import writing_flops
+from calm_train.limits import refuse
+from calm_train.memory import told_out_of_memory
+from calm_train.models.llama import Llama
+from calm_train.pack import pack
+from calm_train.text import read_documents
+from calm_train.vocabulary import Vocabulary
+from calm_train.writing import continue_documents
+
+
+def distill(config: Config) -> None:
+    """Writes one file a batch, so that a killed call goes on behind the last whole one, and packs them in the end."""
+    section, written = config.distill, config.run / "written"
+    for key, value in {"[data] written": config.data.written, "[distill] source": section.source}.items():
+        if not value:
+            refuse(key, value, "the name of a source: the one to make, and the one whose openings it takes")
+    if section.max_tokens <= section.opening_tokens + 1:
+        allowed = f"above opening_tokens = {section.opening_tokens} and BOS"
+        refuse("[distill] max_tokens", section.max_tokens, allowed)
+    torch.set_num_threads(section.threads)
+    vocabulary = Vocabulary.load(config.run / "tokenizer")
+    model = _teacher(Path(section.teacher), vocabulary)
+    shard = Shard(config.run / "shards" / section.source, vocabulary.fingerprint)
+    make_folder(written)
+    firsts = range(section.first, min(section.first + section.documents, len(shard)), section.rows)
+    for first in tqdm(firsts, desc="written", unit=" batches", disable=None):
+        path = written / f"{section.source}-{first:07}.jsonl"
+        if not path.exists():
+            numbers = range(first, min(first + section.rows, firsts.stop))
+            texts = _continued(config, model, vocabulary, [shard.document(i).tolist() for i in numbers], first)
+            lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+            replace_file(path, partial(Path.write_text, data=lines))
+    _pack_written(config, model, vocabulary)
+
+
+def _pack_written(config: Config, model: Llama, vocabulary: Vocabulary) -> None:
+    """All batches that are there, those of other calls among them."""
+    paths = sorted((config.run / "written").glob(f"{config.distill.source}-*.jsonl"))
+    documents = (document for path in paths if path.stat().st_size for document in read_documents(path))
+    folder = config.run / "shards" / config.data.written
+    tokens = pack(documents, vocabulary, folder)
+    if not tokens:
+        raise SystemExit(
+            f"none of what the teacher wrote came to an end within [distill] max_tokens = {config.distill.max_tokens}"
+        )
+    lengths = np.diff(Shard(folder, vocabulary.fingerprint).offsets)
+    before = read_config(Path(config.distill.teacher)).get("training_flops", 0)
+    write_costs(folder, teacher_flops=before, writing_flops=writing_flops(model.shape, lengths.tolist()))
+    print(f"{config.data.written}: {tokens:,} tokens of {len(lengths):,} documents")
+
+
+def _teacher(folder: Path, vocabulary: Vocabulary) -> Llama:
+    if Vocabulary.load(folder) != vocabulary:
+        raise SystemExit(
+            f"[distill] teacher = {folder} has another tokenizer than the run; train a baseline with the run's"
+        )
+    return load_llama(folder)
+
+
+def _continued(
+    config: Config, model: Llama, vocabulary: Vocabulary, documents: list[list[int]], seed: int
+) -> list[str]:
+    """Each document's opening with what the teacher writes behind it, where that comes to an end."""
+    section = config.distill
+    openings = [document[: section.opening_tokens] for document in documents if len(document) > section.opening_tokens]
+    if not openings:
+        return []
+    endings = continue_documents(
+        model,
+        torch.tensor([[vocabulary.bos, *opening] for opening in openings]),
+        vocabulary.eos,
+        section.temperature,
+        section.max_tokens,
+        torch.Generator().manual_seed(section.seed * 1_000_003 + seed),
+    )
+    pairs = zip(openings, endings, strict=True)
+    return [vocabulary.decode(opening + ending) for opening, ending in pairs if ending is not None]
+
+
+@told_out_of_memory()
+def main() -> None:
+    distill(parse_command_line("distill"))
+
+
+if __name__ == "__main__":
+    main()
