@@ -5,6 +5,7 @@ A model that writes several tokens at once learns the narrower law of such text 
 """
 
 import json
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -12,11 +13,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from calm_train.checkpoint import load_llama, read_config
+from calm_train.checkpoint import WEIGHTS, file_fingerprint, load_llama, read_config
 from calm_train.config import Config, parse_command_line
 from calm_train.data import Shard
 from calm_train.distillation_costs import write_costs
-from calm_train.files import make_folder, replace_file
+from calm_train.files import link_missing, make_folder, replace_file
 from calm_train.flops import writing_flops
 from calm_train.limits import refuse
 from calm_train.memory import told_out_of_memory
@@ -25,6 +26,8 @@ from calm_train.pack import pack
 from calm_train.text import read_documents
 from calm_train.vocabulary import Vocabulary
 from calm_train.writing import continue_documents
+
+SETTINGS = "settings.json"
 
 
 def distill(config: Config) -> None:
@@ -37,10 +40,12 @@ def distill(config: Config) -> None:
         allowed = f"above opening_tokens = {section.opening_tokens} and BOS"
         refuse("[distill] max_tokens", section.max_tokens, allowed)
     torch.set_num_threads(section.threads)
+    _take_sources(config)
     vocabulary = Vocabulary.load(config.run / "tokenizer")
     model = _teacher(Path(section.teacher), vocabulary)
     shard = Shard(config.run / "shards" / section.source, vocabulary.fingerprint)
     make_folder(written)
+    _keep_settings(config, written)
     firsts = range(section.first, min(section.first + section.documents, len(shard)), section.rows)
     for first in tqdm(firsts, desc="written", unit=" batches", disable=None):
         path = written / f"{section.source}-{first:07}.jsonl"
@@ -50,6 +55,32 @@ def distill(config: Config) -> None:
             lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
             replace_file(path, partial(Path.write_text, data=lines))
     _pack_written(config, model, vocabulary)
+
+
+def _keep_settings(config: Config, folder: Path) -> None:
+    """What a call that goes on must have in common with the one that began, so that all of a source follows one law.
+    Which documents are continued and by how many threads is free."""
+    section = asdict(config.distill)
+    settings = {key: value for key, value in section.items() if key not in ("teacher", "first", "documents", "threads")}
+    settings["teacher's weights"] = file_fingerprint(Path(config.distill.teacher) / WEIGHTS)
+    path = folder / SETTINGS
+    if not path.exists():
+        replace_file(path, lambda staged: staged.write_text(json.dumps(settings, indent=2) + "\n"))
+    for key, before in json.loads(path.read_text()).items():
+        if settings.get(key) != before:
+            raise SystemExit(
+                f"{folder} was begun with {key} = {before}, and now it is {settings.get(key)}: give what it had, or "
+                "delete the folder to start over"
+            )
+
+
+def _take_sources(config: Config) -> None:
+    """Tokenizer and sources of the run that the student will start from, each by a link of its own: what is written
+    belongs to this run alone."""
+    if config.calm.start_from:
+        earlier = Path(config.calm.start_from)
+        link_missing(config.run, {"tokenizer": earlier / "tokenizer"})
+        link_missing(config.run / "shards", {path.name: path for path in sorted((earlier / "shards").glob("*"))})
 
 
 def _pack_written(config: Config, model: Llama, vocabulary: Vocabulary) -> None:

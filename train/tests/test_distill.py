@@ -99,6 +99,10 @@ def own_run(run: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def batches(run: Path) -> list[Path]:
+    return sorted((run / "written").glob("stories-*.jsonl"))
+
+
 def documents(run: Path, name: str) -> list[list[int]]:
     shard = Shard(run / "shards" / name)
     return [shard.document(i).tolist() for i in range(len(shard))]
@@ -113,12 +117,19 @@ def test_every_document_begins_with_an_opening_of_the_source(run: Path, own_run:
     assert all(any(text.startswith(opening) for opening in openings) for text in texts)
 
 
+def test_a_run_without_sources_takes_those_of_the_run_that_it_will_start_from(run: Path, tmp_path: Path):
+    write(run, tmp_path, "--calm.start-from", str(run))
+    assert (tmp_path / "shards" / "stories").samefile(run / "shards" / "stories")
+    assert len(documents(tmp_path, "own")) > 20
+    assert not (run / "shards" / "own").exists()
+
+
 def test_a_killed_call_goes_on_behind_its_last_batch(
     run: Path, own_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     write(run, own_run)
     whole = documents(own_run, "own")
-    for path in (own_run / "written").iterdir():
+    for path in batches(own_run):
         path.unlink()
     calls, own = [], distill.continue_documents
 
@@ -131,10 +142,19 @@ def test_a_killed_call_goes_on_behind_its_last_batch(
     monkeypatch.setattr(distill, "continue_documents", killed)
     with pytest.raises(Killed):
         write(run, own_run)
-    assert len(list((own_run / "written").iterdir())) == 2
+    assert len(batches(own_run)) == 2
     write(run, own_run)
     assert len(calls) == 3 + 3
     assert documents(own_run, "own") == whole
+
+
+def test_other_settings_than_a_killed_call_had_are_refused(run: Path, own_run: Path):
+    write(run, own_run, "--documents", "8")
+    write(run, own_run, "--documents", "16", "--threads", "2")
+    with pytest.raises(
+        SystemExit, match=r"written was begun with temperature = 0.7, and now it is 0.5: give what it had"
+    ):
+        write(run, own_run, "--temperature", "0.5")
 
 
 def test_a_calm_learns_from_it_and_says_what_the_teacher_took(run: Path, own_run: Path):
