@@ -7,7 +7,7 @@ import pytest
 import torch
 from toy import Killed, call
 
-from calm_train import calm, distill
+from calm_train import calm, distill, writing
 from calm_train.checkpoint import read_config
 from calm_train.data import Shard
 from calm_train.models.backbone import BackboneShape
@@ -15,7 +15,7 @@ from calm_train.models.llama import Llama
 from calm_train.vocabulary import Vocabulary
 from calm_train.writing import continue_documents
 
-VOCABULARY, MOST = 12, 60
+VOCABULARY, MOST = 12, 40
 
 
 @pytest.fixture
@@ -29,10 +29,7 @@ def teacher() -> Llama:
         num_attention_heads=2,
         num_key_value_heads=1,
     )
-    model = Llama(shape).eval()
-    # Wide enough apart that the likeliest token depends on all that came before.
-    torch.nn.init.normal_(model.model.embed_tokens.weight, std=1.0)
-    return model
+    return Llama(shape).eval()
 
 
 @torch.no_grad()
@@ -47,26 +44,31 @@ def likeliest_words(model: Llama, opening: list[int], eos: int) -> list[int] | N
     return None
 
 
-def test_each_document_is_continued_from_all_that_stands_before(teacher: Llama):
-    """Near T = 0 only the likeliest token is drawn. Rows end at different times, so batches are made smaller."""
+def test_each_document_is_continued_from_all_that_stands_before(teacher: Llama, monkeypatch: pytest.MonkeyPatch):
+    """Near T = 0 only the likeliest token is drawn. Rows end at different times, and leave the batch at once."""
+    monkeypatch.setattr(writing, "STEPS_BETWEEN_DROPS", 1)
+    # The embedding as output matrix would make most rows repeat one token for ever.
+    output = torch.randn(32, VOCABULARY)
+    monkeypatch.setattr(teacher, "logits", lambda hidden: hidden @ output)
     openings = torch.randint(VOCABULARY, (24, 5))
     for eos in range(VOCABULARY):
         expected = [likeliest_words(teacher, opening, eos) for opening in openings.tolist()]
         written = continue_documents(teacher, openings, eos, 1e-4, MOST, torch.Generator().manual_seed(1))
         assert written == expected
-        if 4 < sum(words is not None for words in expected) < 20:
+        if len({len(words) for words in expected if words is not None}) > 3 and None in expected:
             return
-    pytest.fail("the toy model ends all of its documents or none")
+    pytest.fail("the toy model ends its documents at the same time")
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
 def test_tokens_are_drawn_at_the_temperature(teacher: Llama, temperature: float):
-    """A document that ends at once drew EOS first. 20,000 documents for each of the twelve tokens as EOS, each share
+    """A document that ends at once drew EOS first. 4,000 documents for each of the twelve tokens as EOS, each share
     within 4.5 standard errors: a false alarm in 1e-4 of all seeds, and the seed is fixed."""
-    count, opening = 20_000, torch.randint(VOCABULARY, (1, 4))
+    count, opening = 4_000, torch.randint(VOCABULARY, (1, 4))
     with torch.no_grad():
         logits = teacher.logits(teacher.hidden(opening[..., None]))[0, -1]
     probabilities = (logits / temperature).softmax(-1)
+    assert 0.2 < probabilities.max() < 0.8
     for token, p in enumerate(probabilities.tolist()):
         generator = torch.Generator().manual_seed(token)
         written = continue_documents(teacher, opening.expand(count, -1), token, temperature, 5, generator)
