@@ -10,7 +10,7 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda p: p.name)
 def test_shipped_configurations_load(path: Path):
     config = parse_command_line("calm", ["--config", str(path)])
-    assert set(config.data.mix) | set(config.data.final_mix) <= set(config.data.sources)
+    assert set(config.data.mix) | set(config.data.final_mix) <= {*config.data.sources, config.data.written}
     assert set(config.data.held_out) <= set(config.data.sources)
     assert config.calm.hidden_size % config.calm.num_attention_heads == 0
 
