@@ -11,7 +11,7 @@ from calm_train.calm_training import CalmTraining
 from calm_train.checkpoint import LLAMA, WEIGHTS, file_fingerprint, load_autoencoder, read_config
 from calm_train.chunk_law import BRANCHES
 from calm_train.config import Config, parse_command_line
-from calm_train.distillation_costs import distillation_flops
+from calm_train.distillation_costs import distillations
 from calm_train.flops import calm_training_flops, law_training_flops, token_tuning_flops
 from calm_train.held_out import batch_documents, brier_positions, held_out_energy
 from calm_train.law_training import LawTraining
@@ -65,8 +65,8 @@ def checkpoint_config(config: Config, model: Calm, facts: dict[str, Any]) -> dic
         "training_flops": facts["flops"],
         "training": facts,
     }
-    if taught := distillation_flops(config):
-        own["distillation_flops"] = taught
+    if taught := distillations(config):
+        own |= {"distillations": taught, "distillation_flops": sum(taught.values())}
     names = ("noise_size", "num_mlp_layers", "num_samples", "beta", "max_position_embeddings")
     if section.head != "energy":
         own["num_inference_steps"] = model.shape.head.steps

@@ -93,9 +93,10 @@ def _pack_written(config: Config, model: Llama, vocabulary: Vocabulary) -> None:
         raise SystemExit(
             f"none of what the teacher wrote came to an end within [distill] max_tokens = {config.distill.max_tokens}"
         )
-    lengths = np.diff(Shard(folder, vocabulary.fingerprint).offsets)
+    packed = Shard(folder, vocabulary.fingerprint)
+    lengths = np.diff(packed.offsets)
     before = read_config(Path(config.distill.teacher)).get("training_flops", 0)
-    write_costs(folder, teacher_flops=before, writing_flops=writing_flops(model.shape, lengths.tolist()))
+    write_costs(packed, teacher_flops=before, writing_flops=writing_flops(model.shape, lengths.tolist()))
     print(f"{config.data.written}: {tokens:,} tokens of {len(lengths):,} documents")
 
 
@@ -108,9 +109,10 @@ def _teacher(folder: Path, vocabulary: Vocabulary) -> Llama:
 
 
 def _continued(
-    config: Config, model: Llama, vocabulary: Vocabulary, documents: list[list[int]], seed: int
+    config: Config, model: Llama, vocabulary: Vocabulary, documents: list[list[int]], first: int
 ) -> list[str]:
-    """Each document's opening with what the teacher writes behind it, where that comes to an end."""
+    """Each document's opening with what the teacher writes behind it, where that comes to an end. `first` is the number
+    of the first one: every batch has random numbers of its own, whoever writes it."""
     section = config.distill
     openings = [document[: section.opening_tokens] for document in documents if len(document) > section.opening_tokens]
     if not openings:
@@ -121,7 +123,7 @@ def _continued(
         vocabulary.eos,
         section.temperature,
         section.max_tokens,
-        torch.Generator().manual_seed(section.seed * 1_000_003 + seed),
+        torch.Generator().manual_seed(section.seed * 1_000_003 + first),
     )
     pairs = zip(openings, endings, strict=True)
     return [vocabulary.decode(opening + ending) for opening, ending in pairs if ending is not None]

@@ -171,6 +171,18 @@ def test_a_calm_learns_from_it_and_says_what_the_teacher_took(run: Path, own_run
     assert "distillation_flops" not in read_config(run / "checkpoint")
 
 
+def test_a_run_that_starts_from_a_taught_one_rests_on_the_same_teacher(run: Path, own_run: Path, tmp_path: Path):
+    """Whether it sees the written text again or not, and once only."""
+    write(run, own_run)
+    mixes = ("--data.written", "own", "--data.mix", "{ own = 1.0 }")
+    call(calm, run.parent / "toy.toml", "--run", str(own_run), "--steps", "2", *mixes)
+    flops = read_config(own_run / "checkpoint")["distillation_flops"]
+    for name, mix in {"again": mixes, "without": ()}.items():
+        later = ("--run", str(tmp_path / name), "--start-from", str(own_run), "--steps", "2")
+        call(calm, run.parent / "toy.toml", *later, *mix)
+        assert read_config(tmp_path / name / "checkpoint")["distillation_flops"] == flops
+
+
 def test_nothing_that_ends_is_told(run: Path, own_run: Path):
     with pytest.raises(SystemExit, match=r"none of what the teacher wrote came to an end within .* max_tokens = 5"):
         write(run, own_run, "--max-tokens", "5")
